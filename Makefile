@@ -1,0 +1,29 @@
+# Every target makes its environment by itself and uses it again while it is current.
+SHELL := /bin/bash
+VENV := $(CURDIR)/.venv
+BIN := $(VENV)/bin
+export DO_NOT_TRACK := 1
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: demo test test-full check up clean-demo
+
+demo: $(VENV)/.current
+	@DVINA_INBOX=$(CURDIR)/samples $(BIN)/dvina demo
+
+test: $(VENV)/.current
+	@$(BIN)/python -m pytest -m "not long"
+
+test-full: $(VENV)/.current
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.current
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/sqlfluff lint dbt_project
+	@$(BIN)/lint-imports
+
+$(VENV)/.current: uv.lock pyproject.toml
+	@test -x $(BIN)/uv || { python3 -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check uv; }
+	@VIRTUAL_ENV=$(VENV) UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --locked --quiet --inexact
+	@touch $@

@@ -1,0 +1,80 @@
+"""What the DAG files share: assets per dataset, defaults, and the task bodies' one-line calls."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import Asset
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+DEFAULTS: dict[str, Any] = {
+    "owner": "dvina",
+    "retries": 2,
+    "retry_delay": timedelta(minutes=1),
+    "retry_exponential_backoff": True,
+    "execution_timeout": timedelta(hours=2),
+}
+WRITER_POOL = "default_pool"
+CUSTOMS = ("customs_eurostat_flows", "customs_imf_totals")
+PROCUREMENT = (
+    "procurement_eis_purchases",
+    "procurement_eis_lots",
+    "procurement_eis_bids",
+)
+LOANS = ("loans_ids_flows",)
+PUBLISHED = Asset("dvina://published/current")
+
+
+def accepted(dataset: str) -> Asset:
+    """The asset that is updated when a load of the dataset was accepted."""
+    return Asset(f"dvina://accepted/{dataset}")
+
+
+def ingest_inbox(dataset: str) -> list[str]:
+    """Bring in what lies in the dataset's inbox; returns the names of accepted loads.
+
+    Skips the task when nothing is new, so that no build is started; fails without a retry when
+    a file was rejected, since the same file would be rejected again.
+    """
+    from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+    from dvina.pipeline import ingest, source_files
+    from dvina.settings import settings
+
+    outcomes = [ingest(settings(), dataset, str(f)) for f in source_files(settings(), dataset)]
+    for outcome in outcomes:
+        print(f"{outcome.dataset} {outcome.origin}: {outcome.state}. {outcome.counts}")
+    rejected = [outcome.message for outcome in outcomes if outcome.state == "rejected"]
+    if rejected:
+        raise AirflowFailException("\n".join(rejected))
+    loads = [outcome.load_id for outcome in outcomes if outcome.state == "accepted"]
+    if not loads:
+        raise AirflowSkipException(f"{dataset}: nothing new in the inbox")
+    return loads
+
+
+def build_marts() -> str:
+    """Build what changed and publish what passed; returns the state."""
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from dvina.build import build_and_publish
+    from dvina.settings import settings
+
+    outcome = build_and_publish(settings())
+    print(f"{outcome.state}: {outcome.message}")
+    if outcome.state == "failed":
+        raise AirflowFailException(outcome.message)
+    return outcome.state
+
+
+def review_quality() -> dict[str, Any]:
+    """Look at what was rejected, refused and is overdue; fails when somebody must look."""
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from dvina.quality import review
+    from dvina.settings import settings
+
+    found = review(settings())
+    print(found.text)
+    if found.urgent:
+        raise AirflowFailException(found.text)
+    return found.counts

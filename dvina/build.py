@@ -1,0 +1,196 @@
+"""Builds the marts with dbt and publishes what passed, while loads go on being committed.
+
+One process holds the writer's lock: dbt and the thread that commits share its DuckDB. All models
+read one horizon. Marts that fail a test of dbt or a rule of Great Expectations are not
+published, and readers keep the former version.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+from expectations.gate import judge_marts, warm
+
+from dvina.settings import PROJECT, Settings
+from ingest.contract import dataset_names, load_contract
+from ingest.steps import reached
+from warehouse import builds, publish, side
+from warehouse.commit import commit_pending
+from warehouse.database import FILE, open_warehouse
+from warehouse.errors import PublishFailed
+from warehouse.lock import writer_lock
+from warehouse.tables import ensure_tables
+
+DBT_PROJECT = PROJECT / "dbt_project"
+_PAUSE_S = 0.2
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class BuildOutcome:
+    """``state`` is published, unchanged (marts as before) or failed; ``message`` says why."""
+
+    state: str
+    horizon: int
+    message: str
+    version_id: str | None = None
+
+
+def build_and_publish(settings: Settings, *, force: bool = False) -> BuildOutcome:
+    """Build when something changed, publish when the marts changed; raises LockTimeout."""
+    warm()  # importing Great Expectations takes seconds: not under the lock
+    inputs = _inputs(settings)
+    with (
+        writer_lock(settings.home, settings.lock_wait_s),
+        open_warehouse(settings.home, settings.memory_limit) as connection,
+    ):
+        for dataset in dataset_names():
+            ensure_tables(connection, load_contract(dataset))
+        commit_pending(connection, settings.home, load_contract)
+        publish.clean(settings.home)
+        if not force and builds.is_built(connection, inputs):
+            return _publish(settings, connection, _horizon(connection))
+        build = builds.begin(connection, inputs)
+        try:
+            with _committing(settings, connection):
+                failure = _run_dbt(settings)
+        except BaseException:
+            builds.end(connection, build, succeeded=False)
+            raise
+        builds.end(connection, build, succeeded=failure is None)
+        if failure is not None:
+            _note(settings, "failed", failure)
+            return BuildOutcome("failed", build.horizon, failure)
+        return _publish(settings, connection, build.horizon)
+
+
+def publish_built(settings: Settings) -> BuildOutcome:
+    """Publish the marts as they were built last; raises PublishFailed, LockTimeout."""
+    warm()
+    with (
+        writer_lock(settings.home, settings.lock_wait_s),
+        open_warehouse(settings.home, settings.memory_limit) as connection,
+    ):
+        last = connection.execute("select state from ledger.builds order by noted_at desc limit 1")
+        if last.fetchone() != ("reached",):
+            raise PublishFailed("The last build did not succeed. Run 'dvina build' first.")
+        return _publish(settings, connection, _horizon(connection))
+
+
+def _publish(
+    settings: Settings, connection: duckdb.DuckDBPyConnection, horizon: int
+) -> BuildOutcome:
+    contracts = [load_contract(dataset) for dataset in dataset_names()]
+    facts = {
+        "horizon": horizon,
+        "pairs": settings.pairs,
+        "licences": {c.dataset: f"{c.publisher.name}: {c.publisher.licence}" for c in contracts},
+    }
+    version = publish.write_aside(connection, settings.home, facts)
+    if version is None:
+        return BuildOutcome("unchanged", horizon, "the marts are as they were published")
+    report = judge_marts(version.database, version.version_id)
+    if report.outcome != "passed":
+        publish.discard(version)
+        _note(settings, "failed", report.summary())
+        return BuildOutcome("failed", horizon, report.summary())
+    published = publish.switch(settings.home, version, settings.keep_versions)
+    _note(settings, "published", f"version {published.version_id}")
+    return BuildOutcome(
+        "published", horizon, f"version {published.version_id}", published.version_id
+    )
+
+
+def _note(settings: Settings, state: str, message: str) -> None:
+    side.note(settings.home, last_build={"state": state, "message": message})
+
+
+def _horizon(connection: duckdb.DuckDBPyConnection) -> int:
+    row = connection.execute("select horizon from ledger.pin").fetchone()
+    return int(row[0]) if row else 0
+
+
+@contextmanager
+def _committing(settings: Settings, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Commit what waits in a thread of this process until the body ends."""
+    done = threading.Event()
+
+    def work() -> None:
+        with connection.cursor() as cursor:
+            while not done.wait(_PAUSE_S):
+                try:
+                    commit_pending(cursor, settings.home, load_contract)
+                except duckdb.TransactionException as error:
+                    # dbt changed the catalogue in the same moment: the next round commits it.
+                    _log.info("commit put off: %s", error)
+                except Exception:
+                    _log.exception("a load could not be committed beside the build; it is kept")
+
+    thread = threading.Thread(target=work, name="dvina-commit", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _run_dbt(settings: Settings) -> str | None:
+    """Run ``dbt build``; returns what failed, or None."""
+    os.environ["DO_NOT_TRACK"] = "1"
+    os.environ["DVINA_WAREHOUSE"] = str(settings.home / FILE)
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    out = settings.home / "dbt"
+    arguments = [
+        "build", "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
+        "--target-path", str(out / "target"), "--log-path", str(out / "logs"), "--quiet",
+        "--vars", json.dumps(_variables(settings)),
+    ]  # fmt: skip
+    try:
+        answer = dbtRunner(callbacks=[_mid_models]).invoke(arguments)
+    finally:
+        DuckDBConnectionManager.close_all_connections()
+    if answer.success:
+        return None
+    if answer.exception is not None:
+        return f"dbt stopped: {answer.exception}. See {out / 'logs' / 'dbt.log'}."
+    failed = [r for r in getattr(answer.result, "results", []) if r.status in ("error", "fail")]
+    told = "; ".join(f"{r.node.name}: {r.message}" for r in failed[:3])
+    return f"{len(failed)} of dbt's models or tests failed: {told}. See {out / 'logs' / 'dbt.log'}."
+
+
+def _mid_models(event: object) -> None:
+    if getattr(getattr(event, "info", None), "name", "") == "LogModelResult":
+        reached("build.mid_models")
+
+
+def _variables(settings: Settings) -> dict[str, object]:
+    return {
+        "pairs": list(settings.pairs),
+        "union_members": list(settings.union_members),
+        "cif_fob_factor": settings.cif_fob_factor,
+    }
+
+
+def _inputs(settings: Settings) -> str:
+    """A digest of the models, seeds and settings that decide a build besides the ledger."""
+    digest = hashlib.sha256(json.dumps(_variables(settings), sort_keys=True).encode())
+    for path in sorted(_project_files(DBT_PROJECT)):
+        digest.update(str(path.relative_to(DBT_PROJECT)).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _project_files(root: Path) -> Iterator[Path]:
+    for path in root.rglob("*"):
+        if path.is_file() and path.suffix in {".sql", ".yml", ".csv"}:
+            yield path

@@ -1,0 +1,216 @@
+"""The way of one load: fetch, land, seal, judge, commit.
+
+Everything slow happens before the lock. A load that equals what stands already ends after the
+seal, without a decision. What a killed process left behind is taken up by the next run.
+"""
+
+import getpass
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from expectations.gate import LoadFacts, judge
+
+from dvina.settings import Settings
+from ingest import archive, landing
+from ingest.contract import Contract, load_contract
+from ingest.errors import CountsDisagree, SourceRefused
+from ingest.landing import Landed, Manifest, Workplace
+from ingest.sources import open_source
+from ingest.steps import reached
+from warehouse import side
+from warehouse.commit import commit_pending, pending
+from warehouse.database import open_warehouse
+from warehouse.errors import LockTimeout, UnknownLoad
+from warehouse.lock import writer_lock
+from warehouse.seal import seal
+
+_POLL_S = 0.25
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one source; ``state`` is accepted, rejected, unchanged or withdrawn."""
+
+    dataset: str
+    origin: str
+    state: str
+    load_id: str
+    rows_read: int
+    rows_landed: int
+    rows_quarantined: int
+    rows_duplicate: int
+    message: str
+    drift: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> str:
+        """The count equation in words."""
+        return (
+            f"{self.rows_read} read = {self.rows_landed} landed + {self.rows_quarantined} "
+            f"quarantined + {self.rows_duplicate} duplicates"
+        )
+
+
+def ingest(settings: Settings, dataset: str, origin: str) -> Outcome:
+    """Bring one file in, to its decision; bad data gives a rejected outcome, not an error.
+
+    Raises ContractError, SourceMissing, StorageFailed, LockTimeout.
+    """
+    contract = load_contract(dataset)
+    home = settings.home
+    clean_up(settings)
+    fetched = archive.fetch(contract, origin, home / "archive")
+    reached("ingest.fetched")
+    place = Workplace(home / "landing", dataset)
+    try:
+        landed, refusal = _land(contract, fetched, place)
+    except BaseException:
+        place.discard()
+        raise
+    finally:
+        archive.release(contract, fetched)
+    reached("ingest.landed")
+    if refusal:
+        _refuse(landed, refusal)
+        return _settle(settings, landed)
+    stands = side.standing(home, contract, landed)
+    if stands:
+        landing.remove(landed)
+        return _unchanged(landed.manifest, stands)
+    judge_landed(contract, landed)
+    return _settle(settings, landed)
+
+
+def judge_landed(contract: Contract, landed: Landed) -> dict[str, Any]:
+    """Put a landed load through the gate and lay the verdict beside its manifest."""
+    m = landed.manifest
+    reached("gate.before")
+    facts = LoadFacts(m.rows_read, m.rows_landed, m.rows_quarantined, m.rows_duplicate)
+    report = judge(contract, m.load_id, landed.segments, facts)
+    reason = "passed every rule that stops" if report.outcome == "passed" else report.summary()
+    verdict = {**report.to_json(), "outcome": report.outcome, "reason": reason}
+    landing.write_verdict(landed, verdict)
+    reached("gate.after")
+    return verdict
+
+
+def clean_up(settings: Settings) -> None:
+    """Remove dead leftovers and judge loads whose process died before the gate."""
+    root = settings.home / "landing"
+    landing.clean(root)
+    for landed in pending(settings.home):
+        if landing.is_abandoned(landed):
+            contract = load_contract(landed.manifest.dataset)
+            if side.standing(settings.home, contract, landed):
+                landing.remove(landed)
+            else:
+                judge_landed(contract, landed)
+
+
+def commit(settings: Settings, wait_s: float | None = None) -> None:
+    """Commit everything that waits; raises LockTimeout."""
+    wait = settings.lock_wait_s if wait_s is None else wait_s
+    with (
+        writer_lock(settings.home, wait),
+        open_warehouse(settings.home, settings.memory_limit) as connection,
+    ):
+        reached("commit.locked")
+        commit_pending(connection, settings.home, load_contract)
+
+
+def request(settings: Settings, wish: str, load_id: str, reason: str) -> dict[str, Any] | None:
+    """Ask to accept or withdraw a load; None when the holder of the lock will do it later.
+
+    Raises UnknownLoad when the ledger refuses.
+    """
+    path = side.ask(settings.home, wish, load_id, reason, getpass.getuser())
+    deadline = monotonic() + min(settings.lock_wait_s, 10)
+    while monotonic() < deadline:
+        with suppress(LockTimeout):
+            commit(settings, _POLL_S)
+        answer = side.take_answer(path)
+        if answer is not None:
+            if not answer["done"]:
+                raise UnknownLoad(answer["error"])
+            return answer
+    return None
+
+
+def _land(
+    contract: Contract, fetched: archive.Fetched, place: Workplace
+) -> tuple[Landed, str | None]:
+    try:
+        source = open_source(contract, fetched.path)
+        manifest = landing.write_segments(contract, source, fetched, place)
+        manifest = seal(contract, place.folder, manifest)
+        _check_counts(manifest)
+        return place.publish(manifest), None
+    except (SourceRefused, CountsDisagree) as error:
+        message = str(error).replace(fetched.path.name, fetched.origin)
+    place.empty()
+    return place.publish(landing.write_refusal(contract, fetched, place)), message
+
+
+def _check_counts(m: Manifest) -> None:
+    if m.rows_read != m.rows_landed + m.rows_quarantined + m.rows_duplicate:
+        raise CountsDisagree(
+            f"{m.dataset} load {m.load_id}: {m.rows_read} rows read are not {m.rows_landed} landed "
+            f"+ {m.rows_quarantined} quarantined + {m.rows_duplicate} duplicates."
+        )
+
+
+def _refuse(landed: Landed, message: str) -> None:
+    check = {
+        "rule": "source_readable", "severity": "stop", "outcome": "failed", "column": None,
+        "observed": "refused", "expected": "a file as the contract describes it",
+        "message": message,
+    }  # fmt: skip
+    verdict = {"outcome": "failed", "reason": message, "decided_by": "reader", "results": [check]}
+    landing.write_verdict(landed, verdict)
+
+
+def _settle(settings: Settings, landed: Landed) -> Outcome:
+    """Wait until the load is decided, by this process or by whoever holds the lock."""
+    m, home = landed.manifest, settings.home
+    deadline = monotonic() + settings.lock_wait_s
+    while True:
+        try:
+            commit(settings, _POLL_S)
+        except LockTimeout:
+            if monotonic() > deadline:
+                raise
+        entry = side.load(home, m.load_id)
+        if entry is not None:
+            last = entry["decisions"][-1]
+            return _outcome(m, last["decision"], last["reason"])
+        if not landed.folder.exists():
+            return _unchanged(m, "accepted")
+
+
+def _outcome(m: Manifest, state: str, message: str) -> Outcome:
+    return Outcome(
+        m.dataset, m.origin, state, m.load_id, m.rows_read, m.rows_landed,
+        m.rows_quarantined, m.rows_duplicate, message, m.drift,
+    )  # fmt: skip
+
+
+def _unchanged(m: Manifest, stands: str) -> Outcome:
+    if stands == "withdrawn":
+        return _outcome(
+            m, "withdrawn",
+            "equals a load that was withdrawn; 'dvina accept LOAD --reason ...' brings it back",
+        )  # fmt: skip
+    return _outcome(m, "unchanged", "equals what is accepted already")
+
+
+def source_files(settings: Settings, dataset: str) -> tuple[Path, ...]:
+    """Files that wait for a dataset in the inbox, by name."""
+    folder = settings.inbox / dataset
+    return tuple(sorted(p for p in folder.glob("*") if p.is_file() and _is_data(p)))
+
+
+def _is_data(path: Path) -> bool:
+    return path.suffix.lower() in {".csv", ".gz", ".zip", ".tsv"} and path.name[0] not in "._"

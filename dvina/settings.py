@@ -1,0 +1,75 @@
+"""The one settings: a file (``dvina.toml``, or the one ``DVINA_CONFIG`` names) and ``DVINA_*``.
+
+A variable of the environment beats the file. Secrets never stand in the file.
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """What an installation decides; every field has a working default."""
+
+    model_config = SettingsConfigDict(env_prefix="DVINA_", extra="ignore")
+
+    home: Path = Field(Path("var"), description="Directory that holds all state.")
+    inbox: Path = Field(Path("inbox"), description="Files to load lie in <inbox>/<dataset>/.")
+    pairs: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("BLR-RUS", "BLR-DEU"), description="Pairs of countries that the marts compare."
+    )
+    union_members: Annotated[tuple[str, ...], NoDecode] = ("BLR", "RUS")
+    cif_fob_factor: float = Field(1.10, description="CIF value over FOB value in mirror data.")
+    lock_wait_s: float = Field(600, description="How long to wait for the writer's lock.")
+    memory_limit: str = Field("1GB", description="DuckDB's memory bound in this process.")
+    keep_versions: int = Field(5, ge=2, description="Published versions that are kept.")
+
+    @field_validator("pairs", "union_members", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(v.strip() for v in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("pairs")
+    @classmethod
+    def _are_pairs(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for pair in value:
+            codes = pair.split("-")
+            if len(codes) != 2 or not all(len(c) == 3 and c.isupper() for c in codes):
+                raise ValueError(f"{pair!r} is no pair of ISO alpha-3 codes such as BLR-RUS")
+        return value
+
+    @field_validator("home", "inbox")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then the file."""
+        file = Path(os.environ.get("DVINA_CONFIG", "dvina.toml"))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process."""
+    return Settings()  # type: ignore[call-arg]

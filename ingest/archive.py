@@ -1,0 +1,116 @@
+"""Keeps the publisher's bytes under their sha256, for the datasets whose contract allows it.
+
+What is read is a copy that no longer changes: a file that grows while it is read is noticed
+here. Where the contract keeps nothing, the copy is removed once the load is landed.
+"""
+
+import hashlib
+import os
+import shutil
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.contract import Contract
+from ingest.errors import HostileInput, SourceMissing, SourceRefused, StorageFailed
+
+_CHUNK = 4 * 1024**2
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """One fetched source: where its bytes lie, what they hash to, and where they came from."""
+
+    path: Path
+    origin: str  # the file's name, never its directory
+    sha256: str
+    bytes: int
+
+
+def fetch(contract: Contract, origin: str, archive: Path) -> Fetched:
+    """Copy a local file into the archive; raises SourceMissing, SourceRefused, StorageFailed."""
+    path = _local(contract, origin)
+    digest, size = hashlib.sha256(), 0
+    try:
+        target = archive / contract.dataset
+        target.mkdir(parents=True, exist_ok=True, mode=0o700)
+        aside = target / f".{uuid.uuid4().hex}.part"
+        with path.open("rb") as source, aside.open("xb") as copy:
+            aside.chmod(0o600)
+            before = os.fstat(source.fileno())
+            while chunk := source.read(_CHUNK):
+                size += len(chunk)
+                if size > contract.limits.max_file_bytes:
+                    raise HostileInput(
+                        f"{contract.dataset}: {path.name} is larger than "
+                        f"{contract.limits.max_file_bytes} bytes (limits.max_file_bytes)."
+                    )
+                digest.update(chunk)
+                copy.write(chunk)
+            after = os.fstat(source.fileno())
+    except (SourceRefused, OSError) as error:
+        _forget(locals().get("aside"))
+        if isinstance(error, SourceRefused):
+            raise
+        raise StorageFailed(
+            f"{contract.dataset}: {path.name} cannot be copied to {archive}: {error.strerror}. "
+            "Make space or mend the permission, then run again."
+        ) from error
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        aside.unlink()
+        raise SourceRefused(
+            f"{contract.dataset}: {path.name} changed while it was read. "
+            "Wait until its writer is done and run again."
+        )
+    kept = target / digest.hexdigest()
+    aside.replace(kept)
+    return Fetched(kept, path.name, digest.hexdigest(), size)
+
+
+def release(contract: Contract, fetched: Fetched) -> None:
+    """Drop the bytes of a source whose contract keeps none."""
+    if not contract.keep_archive_days:
+        fetched.path.unlink(missing_ok=True)
+
+
+def expire(archive: Path, contract: Contract, now: float | None = None) -> int:
+    """Remove archived bytes older than the contract keeps them; returns how many files went."""
+    oldest = (now or time.time()) - contract.keep_archive_days * 86_400
+    files = [p for p in (archive / contract.dataset).glob("*") if p.stat().st_mtime < oldest]
+    for path in files:
+        path.unlink(missing_ok=True)
+    return len(files)
+
+
+def forget(archive: Path, dataset: str) -> bool:
+    """Remove all archived bytes of a dataset; True when there were any."""
+    folder = archive / dataset
+    had = folder.is_dir()
+    shutil.rmtree(folder, ignore_errors=True)
+    return had
+
+
+def _local(contract: Contract, origin: str) -> Path:
+    if "://" in origin and not origin.startswith("file://"):
+        raise SourceMissing(
+            f"{contract.dataset}: {origin} is a URL; fetching over the network is not built yet. "
+            "Download it and give the file."
+        )
+    path = Path(origin.removeprefix("file://"))
+    if path.is_symlink():
+        raise HostileInput(
+            f"{contract.dataset}: {path} is a symbolic link. Give the file it points to."
+        )
+    if not path.exists():
+        raise SourceMissing(
+            f"{contract.dataset}: {path} does not exist. Check the path given to --from."
+        )
+    if not path.is_file():
+        raise SourceMissing(f"{contract.dataset}: {path} is not a regular file.")
+    return path
+
+
+def _forget(aside: object) -> None:
+    if isinstance(aside, Path):
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,105 @@
+"""Opens a fetched file as a stream of bytes: plain, gzip, or a zip with one data file in it.
+
+Nothing is ever unpacked to the disk, so a path inside an archive can do nothing. Bounds on size
+and ratio hold while reading, not by what the archive says of itself. An archive inside an archive
+is refused.
+"""
+
+import gzip
+import io
+import zipfile
+import zlib
+from pathlib import Path
+
+from ingest.contract import Limits
+from ingest.errors import HostileInput, SourceMissing, SourceRefused
+
+_GZIP, _ZIP, _SEVENZIP = b"\x1f\x8b", b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c"
+_RATIO_FLOOR = 64 * 1024**2  # small files may compress as well as they like
+
+
+def open_bytes(path: Path, limits: Limits) -> io.BufferedIOBase:
+    """The decompressed bytes of a file within the limits; raises SourceMissing, SourceRefused."""
+    try:
+        plain = path.open("rb")
+    except FileNotFoundError as error:
+        raise SourceMissing(f"{path} does not exist. Check the path given to --from.") from error
+    except (IsADirectoryError, PermissionError) as error:
+        raise SourceMissing(f"{path} cannot be read: {error.strerror}.") from error
+    magic = plain.read(6)
+    plain.seek(0)
+    packed = path.stat().st_size
+    if magic.startswith(_GZIP):
+        inner: io.BufferedIOBase = gzip.GzipFile(fileobj=plain)
+    elif magic.startswith(_ZIP):
+        inner = _only_member(plain, path)
+    elif magic.startswith(_SEVENZIP):
+        raise SourceRefused(f"{path.name} is a 7z archive, which is not read yet.")
+    else:
+        return _Bounded(plain, path.name, limits.max_file_bytes, None)
+    bounded = _Bounded(inner, path.name, limits.max_file_bytes, packed * limits.max_ratio)
+    head = bounded.peek_magic()
+    if head.startswith((_GZIP, _ZIP, _SEVENZIP)):
+        raise HostileInput(f"{path.name} holds an archive inside an archive; unpack it first.")
+    return bounded
+
+
+def _only_member(plain: io.BufferedReader, path: Path) -> io.BufferedIOBase:
+    try:
+        archive = zipfile.ZipFile(plain)
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        if len(members) != 1:
+            raise SourceRefused(f"{path.name} holds {len(members)} files where one is expected.")
+        if members[0].flag_bits & 1:
+            raise SourceRefused(f"{path.name} is encrypted.")
+        return archive.open(members[0])  # type: ignore[return-value]
+    except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
+        raise SourceRefused(f"{path.name} is a damaged zip archive: {error}.") from error
+
+
+class _Bounded(io.BufferedIOBase):
+    """A stream that stops with HostileInput when it gives more bytes than it may."""
+
+    def __init__(self, inner: io.BufferedIOBase, name: str, limit: int, swell: int | None) -> None:
+        self._inner = inner
+        self._name = name
+        self._limit = limit
+        self._swell = None if swell is None else max(swell, _RATIO_FLOOR)
+        self._given = 0
+        self._head = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def peek_magic(self) -> bytes:
+        """The first six bytes, which ``read`` will still give."""
+        self._head = self._pull(6)
+        return self._head
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        size = 1024**2 if size is None or size < 0 else size
+        if self._head:
+            taken, self._head = self._head[:size], self._head[size:]
+            return taken
+        return self._pull(size)
+
+    def _pull(self, size: int) -> bytes:
+        try:
+            chunk = self._inner.read(size)
+        except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile) as error:
+            raise SourceRefused(
+                f"{self._name} is damaged or was cut in transfer: {error}. Fetch it again."
+            ) from error
+        self._given += len(chunk)
+        if self._given > self._limit:
+            raise HostileInput(f"{self._name} is larger than the limit of {self._limit} bytes.")
+        if self._swell is not None and self._given > self._swell:
+            raise HostileInput(
+                f"{self._name} swells to more than {self._swell} bytes when unpacked "
+                "(limits.max_ratio): it looks like a zip bomb."
+            )
+        return chunk
+
+    def close(self) -> None:
+        self._inner.close()
+        super().close()

@@ -1,0 +1,301 @@
+"""The contract: the only place where a dataset is described.
+
+A contract is one YAML file in ``ingest/contracts``. It is read into frozen dataclasses, and from
+them follow the Arrow schema, the raw table, the accepted view, the Great Expectations suite and
+the dictionary page. ``load_contract`` refuses a file that is not complete and consistent.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import yaml
+
+from ingest.errors import ContractError
+
+CONTRACTS_DIR = Path(__file__).parent / "contracts"
+REVISION_KINDS = ("slice", "event", "snapshot", "key")
+COLUMN_TYPES = ("text", "integer", "decimal", "date", "timestamp", "period", "boolean")
+SEVERITIES = ("stop", "warn", "inform")
+DEFAULT_NULLS = ("",)
+# Prose never changes what a row becomes, so it takes no part in a contract's identity.
+PROSE = (
+    "title",
+    "description",
+    "publisher",
+    "owner",
+    "warnings",
+    "keep_archive_days",
+    "expected_every_days",
+)
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """Who publishes the records, and on what terms they may be passed on."""
+
+    name: str
+    url: str
+    licence: str
+    terms_url: str
+    redistributable: bool
+
+
+@dataclass(frozen=True)
+class SourceFormat:
+    """How the publisher's file is laid out."""
+
+    kind: str = "csv"
+    delimiter: str = ","
+    quote: str = '"'
+    encoding: str = "utf-8"
+    final_newline: str = "required"  # a file cut in transfer mostly ends inside a line
+
+
+@dataclass(frozen=True)
+class Revision:
+    """How a later load of the same dataset stands to an earlier one (docs/architecture.md)."""
+
+    kind: str
+    by: tuple[str, ...] = ()  # columns whose values name a slice or snapshot
+    version: str | None = None  # kind key: the publisher's version; the greatest wins
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of a whole load; a share is of the rows read."""
+
+    min_rows: int = 1
+    max_rows: int | None = None
+    max_quarantined_share: float = 0.05
+    max_file_bytes: int = 8 * 1024**3
+    max_ratio: int = 200  # decompressed to compressed
+    max_field_chars: int = 32_768
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One hand-written expectation of Great Expectations on a landed load."""
+
+    name: str
+    expectation: str
+    arguments: Mapping[str, Any]
+    severity: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the dataset: where it comes from, and what it must be."""
+
+    name: str
+    type: str
+    description: str
+    source: str | None = None  # header in the publisher's file; None for a constant
+    required: bool = True
+    unit: str | None = None
+    precision: int = 18
+    scale: int = 2
+    decimal_mark: str = "."
+    layouts: tuple[str, ...] = ()  # strptime layouts of dates and timestamps, first match wins
+    nulls: tuple[str, ...] = DEFAULT_NULLS
+    trim: bool = True
+    pattern: str | None = None
+    minimum: str | None = None
+    maximum: str | None = None
+    allowed: tuple[str, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict)  # publisher's word -> our word
+    lookup: str | None = None
+    constant: str | None = None
+
+    @property
+    def arrow_type(self) -> pa.DataType:
+        """The Arrow type in which the column lands."""
+        match self.type:
+            case "integer":
+                return pa.int64()
+            case "decimal":
+                return pa.decimal128(self.precision, self.scale)
+            case "date":
+                return pa.date32()
+            case "timestamp":
+                return pa.timestamp("us")
+            case "boolean":
+                return pa.bool_()
+            case _:
+                return pa.string()
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A dataset as described by its YAML; see the module docstring."""
+
+    dataset: str
+    version: int
+    title: str
+    description: str
+    grain: str
+    owner: str
+    publisher: Publisher
+    format: SourceFormat
+    revision: Revision
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    limits: Limits
+    repeats: str  # legitimate | forbidden
+    unknown_columns: str  # warn | stop
+    masked: tuple[str, ...]
+    keep_archive_days: int  # 0: the publisher's bytes are not kept
+    expected_every_days: int | None  # a dataset without a load for longer is overdue
+    rules: tuple[Rule, ...]
+    warnings: tuple[str, ...]
+    digest: str
+
+    @property
+    def identity(self) -> str:
+        """Version and digest of all that decides what a row becomes."""
+        return f"{self.version}:{self.digest}"
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Arrow schema of a landed segment: the columns, then ``_row`` (record number from 1)."""
+        fields = [pa.field(c.name, c.arrow_type, nullable=not c.required) for c in self.columns]
+        return pa.schema([*fields, pa.field("_row", pa.int64(), nullable=False)])
+
+    @property
+    def source_columns(self) -> tuple[str, ...]:
+        """Headers that the publisher's file must have."""
+        return tuple(c.source for c in self.columns if c.source is not None)
+
+    def column(self, name: str) -> Column:
+        """The column of that name; raises ContractError when there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise ContractError(f"{self.dataset}: no column {name} in {self.dataset}.yml.")
+
+
+def dataset_names(directory: Path = CONTRACTS_DIR) -> tuple[str, ...]:
+    """Names of all datasets that have a contract, sorted."""
+    return tuple(sorted(path.stem for path in directory.glob("*.yml")))
+
+
+@cache
+def load_contract(dataset: str, directory: Path = CONTRACTS_DIR) -> Contract:
+    """Read and check one contract; raises ContractError with what to mend."""
+    path = directory / f"{dataset}.yml"
+    if not dataset.isidentifier() or not path.is_file():
+        known = ", ".join(dataset_names(directory)) or "none"
+        raise ContractError(f"No contract for dataset {dataset!r}. Known datasets: {known}.")
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ContractError(f"{path.name} is not valid YAML: {error}") from error
+    if not isinstance(document, dict):
+        raise ContractError(f"{path.name} holds no mapping of keys.")
+    return _contract(document, path)
+
+
+def _contract(document: dict[str, Any], path: Path) -> Contract:
+    try:
+        contract = Contract(
+            dataset=document.pop("dataset"),
+            digest=_digest(document),
+            version=int(document.pop("version")),
+            publisher=Publisher(**document.pop("publisher")),
+            format=SourceFormat(**document.pop("format", {})),
+            revision=_revision(document.pop("revision")),
+            columns=tuple(_column(entry) for entry in document.pop("columns")),
+            limits=Limits(**document.pop("limits", {})),
+            rules=tuple(Rule(**entry) for entry in document.pop("rules", ())),
+            key=tuple(document.pop("key")),
+            masked=tuple(document.pop("masked", ())),
+            warnings=tuple(document.pop("warnings", ())),
+            repeats=document.pop("repeats", "forbidden"),
+            unknown_columns=document.pop("unknown_columns", "warn"),
+            keep_archive_days=int(document.pop("keep_archive_days", 0)),
+            expected_every_days=document.pop("expected_every_days", None),
+            **document,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ContractError(f"{path.name}: {type(error).__name__}: {error}") from error
+    _check(contract, path)
+    return contract
+
+
+def _revision(entry: dict[str, Any]) -> Revision:
+    return Revision(entry["kind"], tuple(entry.get("by", ())), entry.get("version"))
+
+
+def _column(entry: dict[str, Any]) -> Column:
+    entry = dict(entry)
+    for name in ("layouts", "nulls", "allowed"):
+        if name in entry:
+            entry[name] = tuple(str(item) for item in entry[name])
+    for name in ("minimum", "maximum", "constant"):
+        if name in entry:
+            entry[name] = str(entry[name])
+    return Column(**entry)
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    rows = {key: value for key, value in document.items() if key not in PROSE}
+    rows["columns"] = [
+        {key: value for key, value in column.items() if key != "description"}
+        for column in document["columns"]
+    ]
+    canonical = json.dumps(rows, sort_keys=True, default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def _check(contract: Contract, path: Path) -> None:
+    names = [column.name for column in contract.columns]
+    complaints = [
+        *(f"column {n} appears twice" for n in {n for n in names if names.count(n) > 1}),
+        *(f"column {n} begins with _" for n in names if n.startswith("_")),
+        *(f"key column {n} does not exist" for n in contract.key if n not in names),
+        *(f"revision column {n} does not exist" for n in contract.revision.by if n not in names),
+        *(f"masked column {n} is also landed" for n in contract.masked if n in _sources(contract)),
+        *(complaint for column in contract.columns for complaint in _complaints(column)),
+        *(
+            f"rule {r.name}: severity {r.severity}"
+            for r in contract.rules
+            if r.severity not in SEVERITIES
+        ),
+    ]
+    if contract.dataset != path.stem:
+        complaints.append(f"dataset is {contract.dataset}, the file {path.stem}")
+    if contract.revision.kind not in REVISION_KINDS:
+        complaints.append(f"revision kind {contract.revision.kind}, not one of {REVISION_KINDS}")
+    if contract.revision.kind in ("slice", "snapshot") and not contract.revision.by:
+        complaints.append(f"revision kind {contract.revision.kind} needs 'by'")
+    if contract.revision.kind == "key" and contract.revision.version not in names:
+        complaints.append("revision kind key needs 'version', a column")
+    if contract.repeats not in ("legitimate", "forbidden"):
+        complaints.append(f"repeats is {contract.repeats}, not legitimate or forbidden")
+    if contract.unknown_columns not in ("warn", "stop"):
+        complaints.append(f"unknown_columns is {contract.unknown_columns}, not warn or stop")
+    if complaints:
+        raise ContractError(f"{path.name}: " + "; ".join(complaints) + ".")
+
+
+def _sources(contract: Contract) -> set[str]:
+    return {column.source for column in contract.columns if column.source}
+
+
+def _complaints(column: Column) -> list[str]:
+    complaints = []
+    if column.type not in COLUMN_TYPES:
+        complaints.append(f"column {column.name} has type {column.type}, not one of {COLUMN_TYPES}")
+    if (column.source is None) == (column.constant is None):
+        complaints.append(f"column {column.name} needs either 'source' or 'constant'")
+    if column.type in ("date", "timestamp") and not column.layouts and column.constant is None:
+        complaints.append(f"column {column.name} needs 'layouts'")
+    if column.type == "decimal" and not 0 <= column.scale <= column.precision <= 38:
+        complaints.append(f"column {column.name}: decimal({column.precision},{column.scale})")
+    return complaints

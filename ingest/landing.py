@@ -1,0 +1,371 @@
+"""Landing: immutable Parquet segments with a manifest, written aside and then renamed.
+
+A directory ``landing/<dataset>/<load_id>`` exists only when everything in it is written and
+flushed to the disk. Work in progress lies in ``landing/.work/<load_id>`` beside a note of the
+process that writes it, so that only leftovers of a dead writer are ever cleaned.
+"""
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Container, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ingest.archive import Fetched
+from ingest.casting import QUARANTINE_SCHEMA, cast_batch
+from ingest.contract import Contract
+from ingest.errors import CountsDisagree, LandingDamaged, SourceRefused, StorageFailed
+from ingest.sources import Source
+from ingest.steps import reached
+
+SEGMENT_ROWS = 1_000_000
+ROW_GROUP_ROWS = 122_880
+MANIFEST, VERDICT, WRITER = "manifest.json", "verdict.json", "writer.json"
+QUARANTINE, UNITS = "quarantine.parquet", "units.parquet"
+NO_UNITS = pa.table(
+    {
+        "slice": pa.array([], pa.string()),
+        "row_count": pa.array([], pa.int64()),
+        "fingerprint": pa.array([], pa.string()),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a landed load is; counts are rows."""
+
+    load_id: str
+    dataset: str
+    contract_identity: str
+    origin: str
+    source_sha256: str
+    source_bytes: int
+    rows_read: int
+    rows_landed: int
+    rows_quarantined: int
+    rows_duplicate: int
+    segments: tuple[str, ...]
+    drift: tuple[str, ...]
+    landed_at: str
+    replay_of: str | None = None
+    profile: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A landed load and its directory."""
+
+    manifest: Manifest
+    folder: Path
+
+    @property
+    def segments(self) -> tuple[Path, ...]:
+        """The Parquet segments, in source order."""
+        return tuple(self.folder / name for name in self.manifest.segments)
+
+    @property
+    def quarantine(self) -> Path:
+        """The Parquet file of refused rows; it always exists."""
+        return self.folder / QUARANTINE
+
+    @property
+    def units(self) -> Path:
+        """Parquet of ``slice`` (JSON), ``row_count`` and ``fingerprint`` per slice of the load."""
+        return self.folder / UNITS
+
+
+class Workplace:
+    """Where one load is written aside; ``publish`` makes it a landed load."""
+
+    def __init__(self, landing: Path, dataset: str) -> None:
+        self.load_id = new_load_id(dataset)
+        self.dataset = dataset
+        self._landing = landing
+        self.folder = landing / ".work" / self.load_id
+        try:
+            self.folder.mkdir(parents=True)
+            _write(self.folder / WRITER, json.dumps(_writer()))
+        except OSError as error:
+            raise _storage(dataset, self.load_id, error) from error
+
+    def publish(self, manifest: Manifest) -> Landed:
+        """Write the manifest, flush everything and rename the directory into its place."""
+        target = self._landing / self.dataset / self.load_id
+        try:
+            _write(self.folder / MANIFEST, json.dumps(asdict(manifest), indent=1))
+            for path in self.folder.iterdir():
+                _flush(path)
+            _flush(self.folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self.folder.rename(target)
+            _flush(target.parent)
+        except OSError as error:
+            raise _storage(self.dataset, self.load_id, error) from error
+        return Landed(manifest, target)
+
+    def empty(self) -> None:
+        """Remove the segments written so far; the note of the writer stays."""
+        for path in self.folder.glob("*.parquet"):
+            path.unlink()
+
+    def discard(self) -> None:
+        """Remove what was written aside."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def write_segments(
+    contract: Contract, source: Source, fetched: Fetched, place: Workplace
+) -> Manifest:
+    """Cast a source into segments and quarantine aside; the manifest still lacks duplicates.
+
+    Raises SourceRefused and its kinds, CountsDisagree when the reader's rows are not the
+    records counted in the bytes, StorageFailed when the disk refuses.
+    """
+    try:
+        with _Segments(contract, place.folder) as segments:
+            for raw in source.batches():
+                cast = cast_batch(contract, raw)
+                segments.add(cast.landed, cast.refused)
+    except OSError as error:
+        raise _storage(contract.dataset, place.load_id, error) from error
+    read = source.records_read()
+    if read == 0:
+        raise SourceRefused(f"{contract.dataset}: {fetched.origin} has a header but no rows.")
+    if read != segments.landed + segments.refused:
+        raise CountsDisagree(
+            f"{contract.dataset} load {place.load_id}: {fetched.origin} holds {read} records, "
+            f"but the reader gave {segments.landed + segments.refused}. Nothing was landed. "
+            "Look for a stray quote, or report the file: a row would be lost."
+        )
+    reached("ingest.segments_written")
+    return Manifest(
+        load_id=place.load_id,
+        dataset=contract.dataset,
+        contract_identity=contract.identity,
+        origin=fetched.origin,
+        source_sha256=fetched.sha256,
+        source_bytes=fetched.bytes,
+        rows_read=read,
+        rows_landed=segments.landed,
+        rows_quarantined=segments.refused,
+        rows_duplicate=0,
+        segments=tuple(segments.names),
+        drift=source.drift,
+        landed_at=now(),
+    )
+
+
+def write_refusal(contract: Contract, fetched: Fetched, place: Workplace) -> Manifest:
+    """Lay down a load without rows, for a source that was refused whole."""
+    with _Segments(contract, place.folder):
+        pass
+    pq.write_table(NO_UNITS, place.folder / UNITS)
+    return Manifest(
+        load_id=place.load_id,
+        dataset=contract.dataset,
+        contract_identity=contract.identity,
+        origin=fetched.origin,
+        source_sha256=fetched.sha256,
+        source_bytes=fetched.bytes,
+        rows_read=0,
+        rows_landed=0,
+        rows_quarantined=0,
+        rows_duplicate=0,
+        segments=(),
+        drift=(),
+        landed_at=now(),
+    )
+
+
+def read_landed(folder: Path) -> Landed:
+    """A landed load from its directory; raises LandingDamaged when files are missing."""
+    try:
+        entry = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = Manifest(
+            **{**entry, "segments": tuple(entry["segments"]), "drift": tuple(entry["drift"])}
+        )
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise LandingDamaged(f"{folder.name}: its manifest cannot be read: {error}.") from error
+    landed = Landed(manifest, folder)
+    for path in (*landed.segments, landed.quarantine, landed.units):
+        if not path.is_file():
+            raise LandingDamaged(
+                f"{manifest.dataset} load {manifest.load_id}: {path.name} is gone."
+            )
+    return landed
+
+
+def landed_loads(landing: Path, known: Container[str] = ()) -> Iterator[Landed]:
+    """Landed loads, oldest first, without those whose names are ``known``."""
+    folders = (f for f in landing.glob("[!.]*/*") if f.name not in known and f.is_dir())
+    for folder in sorted(folders, key=lambda f: f.name):
+        yield read_landed(folder)
+
+
+def write_verdict(landed: Landed, verdict: dict[str, Any]) -> None:
+    """Keep the gate's answer beside the manifest, so that the warehouse can be rebuilt."""
+    _write(landed.folder / VERDICT, json.dumps(verdict, indent=1))
+    (landed.folder / WRITER).unlink(missing_ok=True)
+
+
+def is_abandoned(landed: Landed) -> bool:
+    """True when the load was never judged and its writer is proven dead."""
+    unjudged = not (landed.folder / VERDICT).is_file()
+    return unjudged and not writer_lives(landed.folder / WRITER)
+
+
+def read_verdict(landed: Landed) -> dict[str, Any] | None:
+    """The gate's answer, or None while the load is not judged."""
+    path = landed.folder / VERDICT
+    if not path.is_file():
+        return None
+    verdict: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return verdict
+
+
+def remove(landed: Landed) -> None:
+    """Take a landed load away in one step, then delete it."""
+    grave = landed.folder.parents[1] / ".work" / f"{landed.folder.name}.gone"
+    grave.parent.mkdir(exist_ok=True)
+    with suppress(FileNotFoundError):
+        landed.folder.rename(grave)
+    shutil.rmtree(grave, ignore_errors=True)
+
+
+def clean(landing: Path) -> int:
+    """Remove work in progress whose writer is proven dead; returns how many were removed."""
+    removed = 0
+    for folder in (landing / ".work").glob("*"):
+        if folder.name.endswith(".gone") or not writer_lives(folder / WRITER):
+            reached("clean.before_remove")
+            shutil.rmtree(folder, ignore_errors=True)
+            removed += 1
+    return removed
+
+
+def writer_lives(note: Path) -> bool:
+    """True unless the note's process is proven dead (other host, or note missing: not proven)."""
+    try:
+        writer = json.loads(note.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        # Between mkdir and the note a writer may still live; after a day it surely does not.
+        age = (
+            datetime.now(UTC).timestamp() - note.parent.stat().st_mtime
+            if note.parent.exists()
+            else 0
+        )
+        return age < 86_400
+    if writer["host"] != os.uname().nodename:
+        return True
+    if abs(writer["boot"] - psutil.boot_time()) > 120:  # the machine was started anew
+        return False
+    try:
+        return bool(abs(psutil.Process(writer["pid"]).create_time() - writer["started"]) < 1)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def new_load_id(dataset: str) -> str:
+    """A load's name: when it began (UTC, microseconds) and which dataset, sortable by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{dataset}-{secrets.token_hex(3)}"
+
+
+def now() -> str:
+    """The time now as ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def with_duplicates(manifest: Manifest, duplicates: int, profile: dict[str, Any]) -> Manifest:
+    """The manifest after repeats were taken out of the landed rows."""
+    return replace(
+        manifest,
+        rows_landed=manifest.rows_landed - duplicates,
+        rows_duplicate=duplicates,
+        profile=profile,
+    )
+
+
+class _Segments:
+    """Writes landed and refused batches to Parquet, a new segment every SEGMENT_ROWS rows."""
+
+    def __init__(self, contract: Contract, folder: Path) -> None:
+        self._schema = contract.schema
+        self._folder = folder
+        self._writer: pq.ParquetWriter | None = None
+        self._quarantine = pq.ParquetWriter(folder / QUARANTINE, QUARANTINE_SCHEMA)
+        self._in_segment = 0
+        self.names: list[str] = []
+        self.landed = 0
+        self.refused = 0
+
+    def __enter__(self) -> "_Segments":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._quarantine.close()
+        if self._writer:
+            self._writer.close()
+
+    def add(self, landed: pa.RecordBatch, refused: pa.RecordBatch) -> None:
+        """Append one cast batch."""
+        if refused.num_rows:
+            self._quarantine.write_batch(refused)
+            self.refused += refused.num_rows
+        if not landed.num_rows:
+            return
+        if self._writer is None or self._in_segment >= SEGMENT_ROWS:
+            self._roll()
+        assert self._writer is not None
+        self._writer.write_batch(landed, row_group_size=ROW_GROUP_ROWS)
+        self._in_segment += landed.num_rows
+        self.landed += landed.num_rows
+        reached("ingest.mid_segment")
+
+    def _roll(self) -> None:
+        if self._writer:
+            self._writer.close()
+        self.names.append(f"segment-{len(self.names):05d}.parquet")
+        self._writer = pq.ParquetWriter(self._folder / self.names[-1], self._schema)
+        self._in_segment = 0
+
+
+def _writer() -> dict[str, Any]:
+    process = psutil.Process()
+    return {
+        "host": os.uname().nodename,
+        "boot": psutil.boot_time(),
+        "pid": process.pid,
+        "started": process.create_time(),
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    aside.write_text(text, encoding="utf-8")
+    _flush(aside)
+    aside.replace(path)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _storage(dataset: str, load_id: str, error: OSError) -> StorageFailed:
+    return StorageFailed(
+        f"{dataset} load {load_id}: the landing cannot be written: {error.strerror or error}. "
+        "Nothing was landed. Make space or mend the permission, then run again."
+    )

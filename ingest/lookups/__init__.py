@@ -1,0 +1,53 @@
+"""Lookups that contracts share: a publisher's label on the left, our code on the right.
+
+``resolve`` answers for whole columns; a label that is in no table stays unresolved and stops at
+quarantine, it is never guessed.
+"""
+
+import csv
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pycountry
+
+from ingest.errors import ContractError
+
+LOOKUPS_DIR = Path(__file__).parent
+
+
+def resolve(lookup: str, labels: pa.StringArray) -> pa.StringArray:
+    """Codes for labels, same length; null where the label is null or unknown."""
+    keys, codes = _arrays(lookup)
+    positions = pc.index_in(pc.utf8_lower(labels), value_set=keys)
+    return codes.take(positions)
+
+
+@cache
+def _arrays(lookup: str) -> tuple[pa.StringArray, pa.StringArray]:
+    table = _table(lookup)
+    return pa.array(list(table), pa.string()), pa.array(list(table.values()), pa.string())
+
+
+def _table(lookup: str) -> Mapping[str, str]:
+    path = LOOKUPS_DIR / f"{lookup}.csv"
+    if not path.is_file():
+        raise ContractError(f"No lookup {lookup}: add {path.name} beside the other lookups.")
+    table = _iso_countries() if lookup == "countries" else {}
+    with path.open(encoding="utf-8", newline="") as lines:
+        for entry in csv.DictReader(lines):
+            table[entry["label"].lower()] = entry["code"]
+    return table
+
+
+def _iso_countries() -> dict[str, str]:
+    """ISO 3166-1: alpha-3 codes, short, official and common names, all in lower case."""
+    table: dict[str, str] = {}
+    for country in pycountry.countries:
+        for name in ("alpha_3", "name", "official_name", "common_name"):
+            label = getattr(country, name, None)
+            if label:
+                table[label.lower()] = country.alpha_3
+    return table

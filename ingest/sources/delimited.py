@@ -1,0 +1,217 @@
+"""Reads delimited text in blocks: every field as bytes, every record with its number.
+
+pyarrow splits the fields, single-threaded: its threaded reader loses decimals
+(docs/decisions.md). Records that do not have the header's number of fields are handed on as
+malformed, with their text; a file that is no delimited text at all is refused.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from ingest.containers import open_bytes
+from ingest.contract import Contract
+from ingest.errors import IngestError, SchemaDrift, SourceRefused
+from ingest.records import RecordCounter
+from ingest.sources import Malformed, RawBatch
+
+BLOCK_BYTES = 4 * 1024**2
+HEADER_BYTES = 64 * 1024
+MAX_MALFORMED = 10_000
+
+
+class DelimitedText:
+    """One delimited file; see the module docstring. Raises SourceRefused and SchemaDrift."""
+
+    def __init__(self, contract: Contract, path: Path) -> None:
+        self._contract = contract
+        self._path = path
+        self._counter = RecordCounter(contract.format.quote)
+        self._malformed: list[Malformed] = []
+        self._stream = _Counted(open_bytes(path, contract.limits), self._counter)
+        try:
+            self._header = self._read_header()
+            self._drift = self._compare_columns()
+        except BaseException:
+            self._stream.close()
+            raise
+
+    @property
+    def drift(self) -> tuple[str, ...]:
+        """Columns that the contract does not know."""
+        return self._drift
+
+    def batches(self) -> Iterator[RawBatch]:
+        """Raw batches of about 4 MiB; malformed records ride with the batch after them."""
+        names = [_safe(name) for name in self._header]
+        given = 0
+        with self._stream:
+            try:
+                reader = self._open_reader(names)
+                for batch in reader:
+                    rows = self._number(given, batch.num_rows)
+                    given = int(rows[-1]) if batch.num_rows else given
+                    yield RawBatch(batch.rename_columns(self._header), pa.array(rows), self._take())
+            except pa.ArrowInvalid as error:
+                raise self._refused(f"cannot be split into fields: {error}") from error
+            self._stream.drain()
+        if self._malformed:
+            empty = pa.RecordBatch.from_pylist([], pa.schema([(n, pa.binary()) for n in names]))
+            none = pa.array([], pa.int64())
+            yield RawBatch(empty.rename_columns(self._header), none, self._take())
+
+    def records_read(self) -> int:
+        """Records after the header, counted in the bytes."""
+        try:
+            records = self._counter.finish() - 1
+        except IngestError as error:
+            raise self._refused(str(error)) from error
+        if self._contract.format.final_newline == "required" and not self._ends_well():
+            raise self._refused(
+                f"ends inside record {records}, without a line end: it was cut in transfer. "
+                "Fetch it again"
+            )
+        return records
+
+    def _ends_well(self) -> bool:
+        return self._counter.ends_with_newline
+
+    def _open_reader(self, names: list[str]) -> pacsv.CSVStreamingReader:
+        return pacsv.open_csv(
+            pa.PythonFile(self._stream, mode="r"),
+            read_options=pacsv.ReadOptions(
+                use_threads=False, block_size=BLOCK_BYTES, column_names=names, skip_rows=1
+            ),
+            parse_options=pacsv.ParseOptions(
+                delimiter=self._contract.format.delimiter,
+                quote_char=self._contract.format.quote or False,
+                newlines_in_values=bool(self._contract.format.quote),
+                invalid_row_handler=self._note_malformed,
+            ),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.binary()), strings_can_be_null=False
+            ),
+        )
+
+    def _read_header(self) -> list[str]:
+        head = self._stream.peek(HEADER_BYTES)
+        problem = not_delimited(head)
+        if problem:
+            raise self._refused(problem)
+        line = head.split(b"\n", 1)[0].removesuffix(b"\r")
+        try:
+            text = line.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise self._refused(
+                f"has a header that is not UTF-8 at byte {error.start}: wrong encoding"
+            ) from error
+        layout = self._contract.format
+        fields = csv.reader(
+            io.StringIO(text),
+            delimiter=layout.delimiter,
+            quotechar=layout.quote or None,
+            quoting=csv.QUOTE_MINIMAL if layout.quote else csv.QUOTE_NONE,
+        )
+        return [name.strip() for name in next(fields, [])]
+
+    def _compare_columns(self) -> tuple[str, ...]:
+        wanted = {*self._contract.source_columns, *self._contract.masked}
+        got = self._header
+        missing = [name for name in self._contract.source_columns if name not in got]
+        twice = sorted({name for name in got if got.count(name) > 1})
+        unknown = [name for name in got if name not in wanted]
+        where = f"{self._contract.dataset}: {self._path.name}"
+        if twice:
+            raise SchemaDrift(f"{where} has the column {', '.join(twice)} more than once.")
+        if missing:
+            hint = f"; it has instead: {', '.join(unknown)}" if unknown else ""
+            raise SchemaDrift(
+                f"{where} misses the column {', '.join(missing)}{hint}. If the publisher renamed "
+                f"it, change 'source' in {self._contract.dataset}.yml and raise its version."
+            )
+        if unknown and self._contract.unknown_columns == "stop":
+            raise SchemaDrift(
+                f"{where} has the unknown column {', '.join(unknown)}. Describe it in "
+                f"{self._contract.dataset}.yml and raise its version."
+            )
+        return tuple(f"unknown column {name}" for name in unknown)
+
+    def _note_malformed(self, row: pacsv.InvalidRow) -> str:
+        reason = f"{row.actual_columns} fields where the header has {row.expected_columns}"
+        # The first record after the header is number 1; the skipped header is not counted.
+        self._malformed.append(Malformed(row.number or 0, row.text, reason))
+        if len(self._malformed) > MAX_MALFORMED:
+            return "error"
+        return "skip"
+
+    def _number(self, given: int, count: int) -> np.ndarray:
+        """The next ``count`` record numbers, leaving out those of malformed records."""
+        bad = np.array([m.row for m in self._malformed if m.row > given], dtype=np.int64)
+        span = np.arange(given + 1, given + 1 + count + len(bad), dtype=np.int64)
+        return span[~np.isin(span, bad)][:count]
+
+    def _take(self) -> tuple[Malformed, ...]:
+        taken, self._malformed = tuple(self._malformed), []
+        return taken
+
+    def _refused(self, what: str) -> SourceRefused:
+        return SourceRefused(f"{self._contract.dataset}: {self._path.name} {what}.")
+
+
+class _Counted(io.RawIOBase):
+    """Hands bytes on and lets the counter see each of them once."""
+
+    def __init__(self, stream: io.BufferedIOBase, counter: RecordCounter) -> None:
+        self._stream = stream
+        self._counter = counter
+        self._head = b""
+
+    def peek(self, size: int) -> bytes:
+        """The first bytes, which the reader will still get."""
+        self._head = self._stream.read(size)
+        self._counter.feed(self._head)
+        return self._head
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        if self._head:
+            taken = self._head if size < 0 else self._head[:size]
+            self._head = self._head[len(taken) :]
+            return taken
+        chunk = self._stream.read(size)
+        self._counter.feed(chunk)
+        return chunk
+
+    def drain(self) -> None:
+        """Count what the reader left unread, so that a reader that stops early is caught."""
+        while self.read(BLOCK_BYTES):
+            pass
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+def not_delimited(head: bytes) -> str | None:
+    """What the first bytes are when they are no delimited text in UTF-8; else None."""
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:256].lower()
+    if not start:
+        return "is empty"
+    if start.startswith((b"<!doctype html", b"<html", b"<head")):
+        return "is an HTML page, not data: the publisher answered with an error or a login page"
+    if start.startswith((b"<?xml", b"{", b"[{")):
+        return "is XML or JSON, not delimited text"
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in head[:64]:
+        return "is UTF-16 or binary, not UTF-8 text: wrong encoding"
+    return None
+
+
+def _safe(name: str) -> str:
+    return name or "(no name)"

@@ -1,0 +1,146 @@
+"""Opens the warehouse file, and nothing else does.
+
+The file carries a schema version: an older one is brought up to date, a newer one is refused.
+Hold the writer's lock while a connection is open; ``:memory:`` connections need none.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from warehouse.errors import SchemaTooNew, WarehouseError
+
+SCHEMA_VERSION = 1
+FILE = "warehouse.duckdb"
+DEFAULT_MEMORY = "1GB"
+
+_SCHEMA = """
+create schema if not exists raw;
+create schema if not exists accepted;
+create schema if not exists quarantine;
+create schema if not exists ledger;
+create table if not exists ledger.meta (schema_version integer not null);
+create table if not exists ledger.loads (
+    load_id varchar not null, dataset varchar not null, contract_identity varchar not null,
+    origin varchar not null, source_sha256 varchar not null, source_bytes bigint not null,
+    rows_read bigint not null, rows_landed bigint not null, rows_quarantined bigint not null,
+    rows_duplicate bigint not null, replay_of varchar, drift varchar[] not null,
+    landed_at timestamptz not null, committed_at timestamptz not null
+);
+create table if not exists ledger.units (
+    unit_id bigint not null, load_id varchar not null, dataset varchar not null,
+    slice varchar not null, row_count bigint not null, fingerprint varchar not null,
+    contract_identity varchar not null
+);
+create table if not exists ledger.decisions (
+    decision_no bigint not null, dataset varchar not null, load_id varchar not null,
+    unit_id bigint, decision varchar not null, reason varchar not null,
+    decided_by varchar not null, decided_at timestamptz not null
+);
+create table if not exists ledger.checks (
+    load_id varchar not null, rule varchar not null, severity varchar not null,
+    outcome varchar not null, column_name varchar, observed varchar, expected varchar,
+    message varchar not null
+);
+create table if not exists ledger.builds (
+    build_id varchar not null, horizon bigint not null, state varchar not null,
+    inputs varchar not null, noted_at timestamptz not null
+);
+create table if not exists ledger.pin (horizon bigint not null);
+create table if not exists quarantine.rows (
+    dataset varchar not null, load_id varchar not null, origin varchar not null,
+    row bigint not null, rule varchar not null, "column" varchar, "value" varchar,
+    source map(varchar, varchar)
+);
+create or replace macro ledger.current_units(of_dataset, horizon) as table
+    select unit_id
+    from ledger.decisions
+    where dataset = of_dataset and decision_no <= horizon and unit_id is not null
+    group by unit_id
+    having arg_max(decision, decision_no) = 'accepted';
+create or replace macro ledger.standing_units(of_dataset, horizon) as table
+    select unit_id, state
+    from (
+        select unit_id, arg_max(decision, decision_no) as state
+        from ledger.decisions
+        where dataset = of_dataset and decision_no <= horizon and unit_id is not null
+        group by unit_id
+    )
+    join ledger.units using (unit_id)
+    where state in ('accepted', 'withdrawn')
+    qualify state = 'accepted' or not bool_or(state = 'accepted') over (partition by slice);
+"""
+
+
+@contextmanager
+def open_warehouse(home: Path, memory: str = DEFAULT_MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the warehouse of ``home``, its schema up to date.
+
+    Raises WarehouseError when the file cannot be opened, SchemaTooNew when it is from a newer
+    Dvina. The caller holds the writer's lock.
+    """
+    path = home / FILE
+    try:
+        connection = duckdb.connect(path)
+    except duckdb.Error as error:
+        raise WarehouseError(f"{path} cannot be opened: {error}") from error
+    try:
+        _configure(connection, home, memory)
+        _bring_up_to_date(connection, path)
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def open_memory(scratch: Path, memory: str = "400MB") -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to an empty database in memory that spills into ``scratch``."""
+    connection = duckdb.connect(":memory:")
+    try:
+        _configure(connection, scratch, memory)
+        yield connection
+    finally:
+        connection.close()
+
+
+def quote(identifier: str) -> str:
+    """An identifier quoted for SQL."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def _configure(connection: duckdb.DuckDBPyConnection, home: Path, memory: str) -> None:
+    spill = str(home / ".spill")
+    connection.execute(f"set memory_limit = {literal(memory)}")
+    connection.execute(f"set temp_directory = {literal(spill)}")
+    connection.execute("set enable_progress_bar = false")
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set autoinstall_known_extensions = false")
+
+
+def literal(text: str) -> str:
+    """A text literal for the few statements of DuckDB that take no bound values."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _bring_up_to_date(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    known = connection.execute(
+        "select count(*) from duckdb_tables() where schema_name = 'ledger' and table_name = 'meta'"
+    ).fetchone()
+    if known and known[0]:
+        found = connection.execute("select max(schema_version) from ledger.meta").fetchone()
+        version = found[0] if found and found[0] else 0
+        if version > SCHEMA_VERSION:
+            raise SchemaTooNew(
+                f"{path.name} has schema version {version}, this Dvina knows {SCHEMA_VERSION}. "
+                "Use the newer Dvina, or restore a backup."
+            )
+        if version == SCHEMA_VERSION:
+            return
+    connection.begin()
+    connection.execute(_SCHEMA)
+    connection.execute("delete from ledger.meta")
+    connection.execute("insert into ledger.meta values (?)", [SCHEMA_VERSION])
+    connection.execute("insert into ledger.pin select 0 where not exists (from ledger.pin)")
+    connection.commit()

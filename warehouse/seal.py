@@ -1,0 +1,105 @@
+"""Seals what was written aside: takes repeats out, measures each slice, names its content.
+
+All of it is one DuckDB in memory over the Parquet segments, bounded and spilling; no lock is
+held. A fingerprint is the sum of the rows' hashes and their number, over the typed values: it
+does not depend on the order of rows or the bytes of the source.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+
+from ingest.contract import Contract
+from ingest.landing import NO_UNITS, UNITS, Manifest, with_duplicates
+from warehouse.database import literal, open_memory, quote
+
+
+def seal(contract: Contract, folder: Path, manifest: Manifest) -> Manifest:
+    """Write ``units.parquet`` into ``folder``; returns the manifest with repeats and profile."""
+    with open_memory(folder) as connection:
+        duplicates = 0
+        if manifest.segments:
+            if contract.repeats == "forbidden":
+                duplicates = _take_out_repeats(connection, contract, folder, manifest)
+            _write_units(connection, contract, folder, manifest)
+            profile = _profile(connection, contract, folder, manifest)
+        else:
+            pq.write_table(NO_UNITS, folder / UNITS)
+            profile = {}
+    return with_duplicates(manifest, duplicates, profile)
+
+
+def fingerprint_sql(contract: Contract) -> str:
+    """The SQL aggregate that names the content of a set of rows."""
+    columns = ", ".join(quote(column.name) for column in contract.columns)
+    return f"concat(count(*), ':', sum(hash({columns})))"
+
+
+def _rows(folder: Path, manifest: Manifest) -> str:
+    files = ", ".join(literal(str(folder / name)) for name in manifest.segments)
+    return f"read_parquet([{files}])"
+
+
+def _take_out_repeats(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, folder: Path, manifest: Manifest
+) -> int:
+    columns = ", ".join(quote(column.name) for column in contract.columns)
+    rows = _rows(folder, manifest)
+    # Hashes first: whole rows are compared only where two hashes are the same.
+    connection.execute(
+        f"create temp table suspects as select hash({columns}) as h from {rows} "
+        "group by h having count(*) > 1"
+    )
+    connection.execute(
+        f"create temp table repeats as select _row from {rows} "
+        f"where hash({columns}) in (select h from suspects) "
+        f"qualify row_number() over (partition by {columns} order by _row) > 1"
+    )
+    found = connection.execute("select count(*) from repeats").fetchone()
+    count = int(found[0]) if found else 0
+    if count:
+        for name in manifest.segments:
+            path, aside = folder / name, folder / f".{name}"
+            connection.execute(
+                f"copy (select * from read_parquet({literal(str(path))}) "
+                f"where _row not in (select _row from repeats) order by _row) "
+                f"to {literal(str(aside))} (format parquet)"
+            )
+            aside.replace(path)
+    return count
+
+
+def _write_units(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, folder: Path, manifest: Manifest
+) -> None:
+    by = [quote(name) for name in contract.revision.by]
+    pairs = ", ".join(f"{quote(name)} := {quote(name)}" for name in contract.revision.by)
+    name = f"to_json(struct_pack({pairs}))::varchar" if by else "'{}'"
+    chosen = "".join(f"{column}, " for column in by)
+    group = f"group by {', '.join(by)}" if by else ""
+    connection.execute(
+        f"copy (select {chosen}{name} as slice, count(*) as row_count, "
+        f"{fingerprint_sql(contract)} as fingerprint from {_rows(folder, manifest)} {group} "
+        f"order by slice) to {literal(str(folder / UNITS))} (format parquet)"
+    )
+
+
+def _profile(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, folder: Path, manifest: Manifest
+) -> dict[str, Any]:
+    """Per column: nulls, least, greatest, and the total of decimals; values as text."""
+    wanted = []
+    for column in contract.columns:
+        name = quote(column.name)
+        total = f"sum({name})::varchar" if column.type == "decimal" else "null"
+        wanted.append(
+            f"struct_pack(nulls := count(*) - count({name}), least := min({name})::varchar, "
+            f"greatest := max({name})::varchar, total := {total})"
+        )
+    answer = connection.execute(
+        f"select {', '.join(wanted)} from {_rows(folder, manifest)}"
+    ).fetchone()
+    assert answer is not None
+    return {column.name: value for column, value in zip(contract.columns, answer, strict=True)}

@@ -1,0 +1,164 @@
+"""The side store: what operators read, written beside the warehouse after each decision.
+
+Small files under ``ops/``, each replaced in one step, so that status and alerts never wait for
+the lock. It follows the ledger; ``catch_up`` writes what a killed process did not.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ingest.contract import Contract
+from ingest.landing import Landed, now
+from warehouse.database import literal
+from warehouse.errors import WarehouseError
+
+_LOADS = """
+select l.load_id, l.dataset, l.origin, l.source_sha256, l.contract_identity, l.rows_read,
+    l.rows_landed, l.rows_quarantined, l.rows_duplicate, l.replay_of, l.drift,
+    strftime(l.landed_at, '%Y-%m-%dT%H:%M:%SZ') as landed_at,
+    (select list({'no': g.no, 'decision': g.decision, 'reason': g.reason, 'by': g.by,
+        'at': g.noted_at, 'slices': g.slices} order by g.no)
+     from (
+        select min(d.decision_no) as no, d.decision, d.reason, d.decided_by as by,
+            strftime(d.decided_at, '%Y-%m-%dT%H:%M:%SZ') as noted_at, count(*) as slices
+        from ledger.decisions as d where d.load_id = l.load_id
+        group by d.decision, d.reason, d.decided_by, d.decided_at
+     ) as g) as decisions,
+    (select count(*) from ledger.current_units(l.dataset, {last}) as c
+        join ledger.units as u using (unit_id) where u.load_id = l.load_id) as slices_in_force,
+    (select count(*) from ledger.units as u where u.load_id = l.load_id) as slices
+from ledger.loads as l
+where l.load_id in (select load_id from ledger.decisions where decision_no > {seen})
+"""
+
+
+def catch_up(connection: duckdb.DuckDBPyConnection, home: Path) -> None:
+    """Write what the ledger knows and the side store does not yet."""
+    row = connection.execute(
+        "select coalesce(max(decision_no), 0) from ledger.decisions"
+    ).fetchone()
+    last = int(row[0]) if row else 0
+    seen = int(status(home).get("last_decision", 0))
+    if seen >= last:
+        return
+    answer = connection.execute(_LOADS.replace("{last}", str(last)).replace("{seen}", str(seen)))
+    names = [column[0] for column in answer.description or ()]
+    loads = [dict(zip(names, entry, strict=True)) for entry in answer.fetchall()]
+    for dataset in sorted({load["dataset"] for load in loads}):
+        _write_current(connection, home, dataset, last)
+    for load in loads:
+        _write(home / "ops" / "loads" / load["dataset"] / f"{load['load_id']}.json", load)
+    note(home, last_decision=last)
+
+
+def note(home: Path, **facts: object) -> None:
+    """Replace facts of ``ops/status.json``."""
+    _write(home / "ops" / "status.json", {**status(home), **facts, "written_at": now()})
+
+
+def status(home: Path) -> dict[str, Any]:
+    """The facts of ``ops/status.json``; empty before the first decision."""
+    try:
+        facts: dict[str, Any] = json.loads((home / "ops" / "status.json").read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    return facts
+
+
+def known_loads(home: Path) -> set[str]:
+    """Names of the loads that have a decision."""
+    return {path.stem for path in (home / "ops" / "loads").glob("*/*.json")}
+
+
+def loads(home: Path, dataset: str | None = None) -> list[dict[str, Any]]:
+    """All loads with their counts and decisions, oldest first."""
+    paths = (home / "ops" / "loads").glob(f"{dataset or '*'}/*.json")
+    return [json.loads(p.read_text("utf-8")) for p in sorted(paths, key=lambda p: p.name)]
+
+
+def load(home: Path, load_id: str) -> dict[str, Any] | None:
+    """One load, or None while it has no decision."""
+    for path in (home / "ops" / "loads").glob(f"*/{load_id}.json"):
+        entry: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return entry
+    return None
+
+
+def standing(home: Path, contract: Contract, landed: Landed) -> str | None:
+    """``accepted`` when every slice of the load stands already with the same content and contract.
+
+    ``withdrawn`` when some of them stand withdrawn, None when the load brings something new.
+    """
+    path = home / "ops" / "current" / f"{contract.dataset}.parquet"
+    if not path.is_file():
+        return None
+    stands = pq.read_table(path).filter(
+        pc.field("contract_identity") == landed.manifest.contract_identity
+    )
+    fresh = pq.read_table(landed.units, columns=["slice", "fingerprint"])
+    joined = fresh.join(stands, keys=["slice", "fingerprint"], join_type="inner")
+    if not fresh.num_rows or len(joined.group_by("slice").aggregate([])) < fresh.num_rows:
+        return None
+    return "withdrawn" if pc.any(pc.equal(joined["state"], "withdrawn")).as_py() else "accepted"
+
+
+def ask(home: Path, wish: str, load_id: str, reason: str, by: str) -> Path:
+    """Leave a request to accept or withdraw a load; whoever holds the lock carries it out."""
+    path = home / "ops" / "requests" / f"{now()}-{secrets.token_hex(3)}.json"
+    _write(path, {"wish": wish, "load_id": load_id, "reason": reason, "by": by})
+    return path
+
+
+def requests(home: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Requests that nobody has answered yet, oldest first."""
+    for path in sorted((home / "ops" / "requests").glob("*.json")):
+        if not path.name.endswith(".answer.json"):
+            yield path, json.loads(path.read_text("utf-8"))
+
+
+def answer(path: Path, entry: dict[str, Any]) -> None:
+    """Answer a request and take it off the list."""
+    _write(path.with_suffix(".answer.json"), entry)
+    path.unlink(missing_ok=True)
+
+
+def take_answer(path: Path) -> dict[str, Any] | None:
+    """The answer to a request, taken away; None while there is none."""
+    answered = path.with_suffix(".answer.json")
+    if not answered.is_file():
+        return None
+    entry: dict[str, Any] = json.loads(answered.read_text("utf-8"))
+    answered.unlink()
+    return entry
+
+
+def _write_current(
+    connection: duckdb.DuckDBPyConnection, home: Path, dataset: str, last: int
+) -> None:
+    path = home / "ops" / "current" / f"{dataset}.parquet"
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection.execute(
+        "copy (select u.slice, u.fingerprint, u.contract_identity, u.load_id, u.row_count, s.state "
+        f"from ledger.units as u join ledger.standing_units({literal(dataset)}, {last}) as s "
+        f"using (unit_id) order by u.slice) to {literal(str(aside))} (format parquet)"
+    )
+    aside.replace(path)
+
+
+def _write(path: Path, entry: dict[str, Any]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{path.name}.{secrets.token_hex(3)}")
+        aside.write_text(json.dumps(entry, indent=1, default=str), encoding="utf-8")
+        aside.replace(path)
+    except OSError as error:
+        raise WarehouseError(f"{path} cannot be written: {error.strerror}.") from error
