@@ -62,7 +62,8 @@ def _cast(column: Column, raw: RawBatch, count: int, max_chars: int) -> Cast:
     if column.constant is not None:
         text = pa.repeat(pa.scalar(column.constant), count)
         return Cast(text.cast(column.arrow_type), ())
-    return cast_column(column, raw.columns.column(column.source), max_chars)
+    text = raw.columns.column(column.source)
+    return cast_column(column, text, max_chars, damaged=raw.damaged)
 
 
 class _Reasons:
@@ -86,7 +87,7 @@ def _refused(contract: Contract, raw: RawBatch, reasons: _Reasons) -> pa.RecordB
         return pa.RecordBatch.from_pylist([], QUARANTINE_SCHEMA)
     picks = pa.array(at)
     shown = [name for name in raw.columns.schema.names if name not in contract.masked]
-    texts = [_readable(raw.columns.column(name).take(picks)) for name in shown]
+    texts = [raw.columns.column(name).take(picks) for name in shown]
     codes = reasons.code[at]
     rules = pa.array([rule for rule, _ in reasons.rules]).take(pa.array(codes))
     names = pa.array([column.name for _, column in reasons.rules]).take(pa.array(codes))
@@ -108,15 +109,6 @@ def _maps(names: list[str], every: pa.Array, rows: int) -> pa.MapArray:
     keys = pa.array(names).take(pa.array(np.tile(np.arange(width), rows)))
     offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * width)
     return pa.MapArray.from_arrays(offsets, keys, every.take(pa.array(order)))
-
-
-def _readable(raw: pa.Array) -> pa.Array:
-    """Bytes as text; bytes that are not UTF-8 become replacement characters."""
-    try:
-        return raw.cast(pa.string())
-    except pa.ArrowInvalid:
-        texts = (None if b is None else b.decode("utf-8", "replace") for b in raw.to_pylist())
-        return pa.array(texts, pa.string())
 
 
 def _malformed(records: tuple[Malformed, ...]) -> pa.RecordBatch:

@@ -1,4 +1,4 @@
-"""Casts one column of raw bytes to its contract's type and marks what breaks it.
+"""Casts one column of text to its contract's type and marks what breaks it.
 
 A kernel that casts a whole column is tried first; only when it refuses are the bad values found
 by a pattern and cast apart. What is accepted never depends on the neighbours of a value.
@@ -26,12 +26,15 @@ class Cast:
     broken: tuple[tuple[str, np.ndarray], ...]
 
 
-def cast_column(column: Column, raw: pa.Array, max_chars: int) -> Cast:
-    """Cast raw bytes by the column's description; rules are named as they stand in quarantine."""
+def cast_column(column: Column, text: pa.Array, max_chars: int, *, damaged: bool = False) -> Cast:
+    """Cast text by the column's description; rules are named as they stand in quarantine.
+
+    ``damaged`` says that bytes which were no text stand in the column as U+FFFD.
+    """
     broken: list[tuple[str, np.ndarray]] = []
-    text, not_utf8 = _decode(raw)
-    _note(broken, "encoding", not_utf8)
-    if _has_nul(raw):
+    if damaged:
+        _note(broken, "encoding", _mask(pc.match_substring(text, "\ufffd")))
+    if _has_nul(text):
         _note(broken, "nul_byte", _mask(pc.match_substring(text, "\x00")))
     _note(broken, "too_long", _mask(pc.greater(pc.binary_length(text), max_chars)))
     if column.trim:
@@ -68,24 +71,8 @@ def _note_bounds(
         _note(broken, "above_maximum", _mask(pc.greater(values, bound)))
 
 
-def _decode(raw: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    try:
-        return raw.cast(pa.string()), np.zeros(0, bool)
-    except pa.ArrowInvalid:
-        bad = np.array([not _is_utf8(value) for value in raw.to_pylist()])
-        return pc.if_else(pa.array(bad), None, raw).cast(pa.string()), bad
-
-
-def _is_utf8(value: bytes | None) -> bool:
-    try:
-        (value or b"").decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _has_nul(raw: pa.Array) -> bool:
-    data = raw.buffers()[-1]
+def _has_nul(text: pa.Array) -> bool:
+    data = text.buffers()[-1]
     return data is not None and b"\x00" in memoryview(data).tobytes()
 
 

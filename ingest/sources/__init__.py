@@ -26,11 +26,15 @@ class Malformed:
 
 @dataclass(frozen=True)
 class RawBatch:
-    """Some records in source order: columns of bytes named by header, and the record numbers."""
+    """Some records in source order: columns of text named by header, and the record numbers.
+
+    ``damaged`` says that bytes which are no text were replaced by U+FFFD somewhere in the source.
+    """
 
     columns: pa.RecordBatch
     rows: pa.Int64Array
     malformed: tuple[Malformed, ...]
+    damaged: bool = False
 
 
 class Source(Protocol):

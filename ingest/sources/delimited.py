@@ -1,4 +1,4 @@
-"""Reads delimited text in blocks: every field as bytes, every record with its number.
+"""Reads delimited text in blocks: every field as text, every record with its number.
 
 pyarrow splits the fields, single-threaded: its threaded reader loses decimals
 (docs/decisions.md). Records that do not have the header's number of fields are handed on as
@@ -56,12 +56,14 @@ class DelimitedText:
                 for batch in reader:
                     rows = self._number(given, batch.num_rows)
                     given = int(rows[-1]) if batch.num_rows else given
-                    yield RawBatch(batch.rename_columns(self._header), pa.array(rows), self._take())
+                    named = batch.rename_columns(self._header)
+                    damaged = self._stream.damaged
+                    yield RawBatch(named, pa.array(rows), self._take(), damaged)
             except pa.ArrowInvalid as error:
                 raise self._refused(f"cannot be split into fields: {error}") from error
             self._stream.drain()
         if self._malformed:
-            empty = pa.RecordBatch.from_pylist([], pa.schema([(n, pa.binary()) for n in names]))
+            empty = pa.RecordBatch.from_pylist([], pa.schema([(n, pa.string()) for n in names]))
             none = pa.array([], pa.int64())
             yield RawBatch(empty.rename_columns(self._header), none, self._take())
 
@@ -94,7 +96,9 @@ class DelimitedText:
                 invalid_row_handler=self._note_malformed,
             ),
             convert_options=pacsv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.binary()), strings_can_be_null=False
+                check_utf8=False,  # the stream lets nothing else through
+                column_types=dict.fromkeys(names, pa.string()),
+                strings_can_be_null=False,
             ),
         )
 
@@ -104,12 +108,10 @@ class DelimitedText:
         if problem:
             raise self._refused(problem)
         line = head.split(b"\n", 1)[0].removesuffix(b"\r")
-        try:
-            text = line.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise self._refused(
-                f"has a header that is not UTF-8 at byte {error.start}: wrong encoding"
-            ) from error
+        text = line.decode("utf-8-sig")
+        if self._stream.damaged and "\ufffd" in text:
+            at = text.index("\ufffd") + 1
+            raise self._refused(f"has a header that is not UTF-8 at character {at}: wrong encoding")
         layout = self._contract.format
         fields = csv.reader(
             io.StringIO(text),
@@ -143,8 +145,8 @@ class DelimitedText:
 
     def _note_malformed(self, row: pacsv.InvalidRow) -> str:
         reason = f"{row.actual_columns} fields where the header has {row.expected_columns}"
-        # The first record after the header is number 1; the skipped header is not counted.
-        self._malformed.append(Malformed(row.number or 0, row.text, reason))
+        # pyarrow counts the skipped header as row 1.
+        self._malformed.append(Malformed((row.number or 1) - 1, row.text, reason))
         if len(self._malformed) > MAX_MALFORMED:
             return "error"
         return "skip"
@@ -164,30 +166,29 @@ class DelimitedText:
 
 
 class _Counted(io.RawIOBase):
-    """Hands bytes on and lets the counter see each of them once."""
+    """Hands bytes on as valid UTF-8 and lets the counter see each original byte once."""
 
     def __init__(self, stream: io.BufferedIOBase, counter: RecordCounter) -> None:
         self._stream = stream
         self._counter = counter
-        self._head = b""
+        self._ready = b""
+        self._carry = b""  # the beginning of a character that the next chunk completes
+        self.damaged = False
 
     def peek(self, size: int) -> bytes:
         """The first bytes, which the reader will still get."""
-        self._head = self._stream.read(size)
-        self._counter.feed(self._head)
-        return self._head
+        self._ready = self._pull(size)
+        return self._ready
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
-        if self._head:
-            taken = self._head if size < 0 else self._head[:size]
-            self._head = self._head[len(taken) :]
-            return taken
-        chunk = self._stream.read(size)
-        self._counter.feed(chunk)
-        return chunk
+        size = BLOCK_BYTES if size < 0 else size
+        if not self._ready:
+            self._ready = self._pull(size)
+        taken, self._ready = self._ready[:size], self._ready[size:]
+        return taken
 
     def drain(self) -> None:
         """Count what the reader left unread, so that a reader that stops early is caught."""
@@ -197,6 +198,38 @@ class _Counted(io.RawIOBase):
     def close(self) -> None:
         self._stream.close()
         super().close()
+
+    def _pull(self, size: int) -> bytes:
+        fresh = self._stream.read(size)
+        self._counter.feed(fresh)
+        chunk, self._carry = self._carry + fresh, b""
+        if fresh:
+            cut = _complete(chunk)
+            chunk, self._carry = chunk[:cut], chunk[cut:]
+        if not _is_utf8(chunk):
+            self.damaged = True
+            chunk = chunk.decode("utf-8", "replace").encode()
+        return chunk or (self._pull(size) if fresh else b"")
+
+
+def _complete(chunk: bytes) -> int:
+    """Where the last character that may be incomplete begins, at most three bytes from the end."""
+    for back in range(1, min(4, len(chunk) + 1)):
+        byte = chunk[-back]
+        if byte >= 0xC0:  # a lead byte: how many bytes does it promise?
+            promised = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return len(chunk) - back if promised > back else len(chunk)
+        if byte < 0x80:
+            break
+    return len(chunk)
+
+
+def _is_utf8(chunk: bytes) -> bool:
+    try:
+        pa.array([chunk], pa.binary()).cast(pa.string())
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def not_delimited(head: bytes) -> str | None:

@@ -1,0 +1,26 @@
+with
+
+trade as (
+
+    select
+        reporter_code,
+        partner_code,
+        sector_id,
+        period,
+        frequency,
+        flow_code,
+        value_usd,
+        value_original,
+        currency_code,
+        rate_source,
+        rate_date,
+        valuation_code,
+        cast({{ divide_exact('unambiguous_value', 'value_original', 6) }} as decimal(9, 6))
+            as crosswalk_mass,
+        product_rows,
+        source_dataset
+    from {{ ref('int_trade_by_sector') }}
+
+)
+
+select * from trade

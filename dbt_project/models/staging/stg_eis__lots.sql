@@ -1,0 +1,22 @@
+with
+
+source as (
+
+    select * from {{ source('accepted', 'procurement_eis_lots') }}
+
+),
+
+renamed as (
+
+    select
+        snapshot_date,
+        lot_id,
+        purchase_number,
+        ceiling_price_rub,
+        okpd2_code,
+        bid_count
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,24 @@
+with
+
+source as (
+
+    select * from {{ source('accepted', 'procurement_eis_purchases') }}
+
+),
+
+renamed as (
+
+    select
+        snapshot_date,
+        purchase_number,
+        buyer_id,
+        buyer_name,
+        buyer_country_code,
+        published_at,
+        method_name,
+        lot_count
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,24 @@
+with
+
+source as (
+
+    select * from {{ source('accepted', 'customs_eurostat_flows') }}
+
+),
+
+renamed as (
+
+    select
+        reporter_code,
+        partner_code,
+        classification_code,
+        commodity_code,
+        flow_code,
+        frequency,
+        period,
+        value_eur
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,23 @@
+with
+
+source as (
+
+    select * from {{ source('accepted', 'loans_ids_flows') }}
+
+),
+
+renamed as (
+
+    select
+        borrower_code,
+        lender_code,
+        series_code,
+        period,
+        frequency,
+        edition_year,
+        value_usd
+    from source
+
+)
+
+select * from renamed
