@@ -10,13 +10,13 @@ import pytest
 
 from ingest.contract import Contract
 from ingest.landing import Landed
+from tests.support import TOY, judged, land, rows, toy
 from warehouse import side
 from warehouse.commit import commit_pending
 from warehouse.database import FILE, open_warehouse
 from warehouse.errors import LockTimeout, SchemaConflict, SchemaTooNew
 from warehouse.ledger import Decided
 from warehouse.lock import writer_lock
-from tests.support import TOY, judged, land, rows, toy
 
 Write = Callable[[str, str | bytes], Path]
 A = ("Belarus,2021-01,8703,1,", "Belarus,2021-01,8704,2,", "Russia,2021-01,8703,5,")
