@@ -104,21 +104,22 @@ def loads(
     as_json: Json = False,
 ) -> None:
     """List loads with their counts and decisions; never waits for the lock."""
-    entries = [
-        {
-            "load": load["load_id"],
-            "origin": load["origin"],
-            "read": load["rows_read"],
-            "landed": load["rows_landed"],
-            "quarantined": load["rows_quarantined"],
-            "duplicate": load["rows_duplicate"],
-            "in force": f"{load['slices_in_force']}/{load['slices']}",
-            "decisions": ", ".join(d["decision"] for d in load["decisions"]),
-            "reason": load["decisions"][-1]["reason"],
-        }
-        for load in side.loads(settings().home, dataset)
-    ]
-    _print_rows(entries, as_json, "loads")
+    entries = side.loads(settings().home, dataset)
+    if as_json:
+        _print_json(entries)
+        return
+    for load in entries:
+        last = load["decisions"][-1]
+        out.print(
+            f"{load['load_id']} {load['dataset']} {load['origin']}: {last['decision']}, "
+            f"{load['slices_in_force']} of {load['slices']} slices in force. {_equation(load)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        if last["decision"] != "accepted":
+            out.print(f"  {last['reason']}", highlight=False, soft_wrap=True)
+    if not entries:
+        out.print("no loads")
 
 
 @app.command()
@@ -258,9 +259,20 @@ def _dataset(name: str) -> dict[str, object]:
     }
 
 
+def _equation(load: dict[str, Any]) -> str:
+    return (
+        f"{load['rows_read']} read = {load['rows_landed']} landed + "
+        f"{load['rows_quarantined']} quarantined + {load['rows_duplicate']} duplicates"
+    )
+
+
 def _print_outcome(outcome: Any) -> None:
     mark = _MARKS.get(outcome.state, outcome.state)
-    out.print(f"{outcome.dataset} {outcome.origin}: {mark}. {outcome.counts}", highlight=False)
+    out.print(
+        f"{outcome.dataset} {outcome.origin}: {mark}. {outcome.counts}",
+        highlight=False,
+        soft_wrap=True,
+    )
     if outcome.state != "accepted":
         out.print(f"  {outcome.message}", highlight=False, soft_wrap=True)
     elif outcome.rows_quarantined:

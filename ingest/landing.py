@@ -88,7 +88,7 @@ class Workplace:
     """Where one load is written aside; ``publish`` makes it a landed load."""
 
     def __init__(self, landing: Path, dataset: str) -> None:
-        self.load_id = new_load_id(dataset)
+        self.load_id = new_load_id()
         self.dataset = dataset
         self._landing = landing
         self.folder = landing / ".work" / self.load_id
@@ -275,9 +275,9 @@ def writer_lives(note: Path) -> bool:
         return False
 
 
-def new_load_id(dataset: str) -> str:
-    """A load's name: when it began (UTC, microseconds) and which dataset, sortable by time."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{dataset}-{secrets.token_hex(3)}"
+def new_load_id() -> str:
+    """A load's name: when it began (UTC, microseconds) and a random end; sorts by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
 
 
 def now() -> str:

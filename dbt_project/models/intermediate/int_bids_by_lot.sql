@@ -75,7 +75,7 @@ converted as (
 
     select
         joined.*,
-        cast(joined.value_rub * rates.usd_per_unit as decimal(18, 2)) as value_usd,
+        cast(cast(joined.value_rub as decimal(24, 2)) * rates.usd_per_unit as decimal(18, 2)) as value_usd,
         rates.rate_source,
         rates.rate_date
     from joined

@@ -14,7 +14,7 @@ product_flows as (
         flows.period,
         flows.frequency,
         flows.flow_code,
-        flows.value_eur * coalesce(sectors.weight, 1) as value_original,
+        cast(flows.value_eur as decimal(24, 2)) * coalesce(sectors.weight, 1) as value_original,
         coalesce(sectors.sector_id, 'unallocated') as sector_id,
         coalesce(sectors.is_unambiguous, false) as is_unambiguous
     from {{ ref('stg_eurostat__flows') }} as flows
@@ -111,7 +111,7 @@ converted as (
         cast(
             case
                 when flows.currency_code = 'USD' then flows.value_original
-                else flows.value_original * rates.usd_per_unit
+                else cast(flows.value_original as decimal(24, 2)) * rates.usd_per_unit
             end as decimal(18, 2)
         ) as value_usd,
         flows.value_original,

@@ -1,5 +1,5 @@
-{# Fails with every combination of the columns that occurs more than once, and with every row where one is null. #}
-{% test unique_combination(model, columns) %}
+{# Fails with every combination of the columns that occurs twice or holds a null. #}
+{% test unique_combination(model, columns) -%}
 select
     {{ columns | join(', ') }},
     count(*) as row_count
