@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export DO_NOT_TRACK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-full check up clean-demo
+.PHONY: demo test test-full test-long check
 
 demo: $(VENV)/.current
 	@DVINA_INBOX=$(CURDIR)/samples $(BIN)/dvina demo
@@ -15,6 +15,9 @@ test: $(VENV)/.current
 
 test-full: $(VENV)/.current
 	@$(BIN)/python -m pytest
+
+test-long: $(VENV)/.current
+	@$(BIN)/python -m pytest -m long
 
 check: $(VENV)/.current
 	@$(BIN)/ruff check .

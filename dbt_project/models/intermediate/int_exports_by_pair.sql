@@ -86,6 +86,7 @@ exports_by_pair as (
         cast(value_usd as decimal(18, 2)) as value_usd,
         month_count,
         case
+            when value_usd is null then 'no exchange rate'
             when is_mirror and month_count < 12
                 then 'mirror only, partial: ' || month_count || ' of 12 months'
             when is_mirror then 'mirror only'
