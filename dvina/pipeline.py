@@ -11,9 +11,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from expectations.gate import LoadFacts, judge
-
 from dvina.settings import Settings
+from expectations.gate import LoadFacts, judge
 from ingest import archive, landing
 from ingest.contract import Contract, load_contract
 from ingest.errors import CountsDisagree, SourceRefused
@@ -88,13 +87,25 @@ def judge_landed(contract: Contract, landed: Landed) -> dict[str, Any]:
     """Put a landed load through the gate and lay the verdict beside its manifest."""
     m = landed.manifest
     reached("gate.before")
-    facts = LoadFacts(m.rows_read, m.rows_landed, m.rows_quarantined, m.rows_duplicate)
+    facts = LoadFacts(
+        m.rows_read, m.rows_landed, m.rows_quarantined, m.rows_duplicate, landing.refusals(landed)
+    )
     report = judge(contract, m.load_id, landed.segments, facts)
-    reason = "passed every rule that stops" if report.outcome == "passed" else report.summary()
+    reason = "passed every rule that stops"
+    if report.outcome != "passed":
+        reason = f"{m.origin}: {report.summary()}. {_next_step(m)}"
     verdict = {**report.to_json(), "outcome": report.outcome, "reason": reason}
     landing.write_verdict(landed, verdict)
     reached("gate.after")
     return verdict
+
+
+def _next_step(m: Manifest) -> str:
+    look = f"Look with 'dvina quarantine show {m.load_id}'. " if m.rows_quarantined else ""
+    return (
+        f"{look}Mend the file or {m.dataset}.yml and ingest it again, or overrule with "
+        f"'dvina accept {m.load_id} --reason ...'. The former data stays."
+    )
 
 
 def clean_up(settings: Settings) -> None:

@@ -28,6 +28,7 @@ class LoadFacts:
     rows_landed: int
     rows_quarantined: int
     rows_duplicate: int
+    refusals: str = ""  # the commonest reason of refusal, in words
 
 
 def warm() -> None:
@@ -91,7 +92,8 @@ def _counts(contract: Contract, facts: LoadFacts) -> tuple[CheckResult, ...]:
         ),
         _plain(
             "few_rows_quarantined", "stop", share <= limits.max_quarantined_share,
-            f"{facts.rows_quarantined} of {facts.rows_read} rows ({share:.1%}) in quarantine",
+            f"{facts.rows_quarantined} of {facts.rows_read} rows ({share:.1%}) in quarantine"
+            + (f", most by {facts.refusals}" if facts.refusals else ""),
             f"at most {limits.max_quarantined_share:.1%}",
         ),
     )  # fmt: skip

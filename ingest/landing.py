@@ -16,14 +16,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ingest.archive import Fetched
 from ingest.casting import QUARANTINE_SCHEMA, cast_batch
 from ingest.contract import Contract
-from ingest.errors import CountsDisagree, LandingDamaged, SourceRefused, StorageFailed
+from ingest.errors import (
+    ContractError,
+    CountsDisagree,
+    LandingDamaged,
+    SourceRefused,
+    StorageFailed,
+)
 from ingest.sources import Source
 from ingest.steps import reached
 
@@ -58,7 +66,13 @@ class Manifest:
     drift: tuple[str, ...]
     landed_at: str
     replay_of: str | None = None
+    scope: dict[str, list[str]] = field(default_factory=dict)  # column -> prefixes it was cut to
     profile: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def scope_text(self) -> str:
+        """The scope in one canonical text; empty for a whole slice."""
+        return json.dumps(self.scope, sort_keys=True) if self.scope else ""
 
 
 @dataclass(frozen=True)
@@ -124,9 +138,16 @@ class Workplace:
 
 
 def write_segments(
-    contract: Contract, source: Source, fetched: Fetched, place: Workplace
+    contract: Contract,
+    source: Source,
+    fetched: Fetched,
+    place: Workplace,
+    scope: dict[str, list[str]] | None = None,
 ) -> Manifest:
     """Cast a source into segments and quarantine aside; the manifest still lacks duplicates.
+
+    ``scope`` says to which prefixes of which columns a query was cut; a row outside it refuses
+    the source.
 
     Raises SourceRefused and its kinds, CountsDisagree when the reader's rows are not the
     records counted in the bytes, StorageFailed when the disk refuses.
@@ -135,6 +156,7 @@ def write_segments(
         with _Segments(contract, place.folder) as segments:
             for raw in source.batches():
                 cast = cast_batch(contract, raw)
+                _check_scope(contract, cast.landed, scope or {})
                 segments.add(cast.landed, cast.refused)
     except OSError as error:
         raise _storage(contract.dataset, place.load_id, error) from error
@@ -162,6 +184,7 @@ def write_segments(
         segments=tuple(segments.names),
         drift=source.drift,
         landed_at=now(),
+        scope=scope or {},
     )
 
 
@@ -212,6 +235,22 @@ def landed_loads(landing: Path, known: Container[str] = ()) -> Iterator[Landed]:
         yield read_landed(folder)
 
 
+def check_segments(landed: Landed) -> None:
+    """Compare the segments with the manifest; raises LandingDamaged."""
+    m = landed.manifest
+    try:
+        found = sum(pq.read_metadata(path).num_rows for path in landed.segments)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise LandingDamaged(
+            f"{m.dataset} load {m.load_id}: a segment cannot be read: {error}. Ingest it again."
+        ) from error
+    if found != m.rows_landed:
+        raise LandingDamaged(
+            f"{m.dataset} load {m.load_id}: its segments hold {found} rows, its manifest says "
+            f"{m.rows_landed}. Ingest it again."
+        )
+
+
 def write_verdict(landed: Landed, verdict: dict[str, Any]) -> None:
     """Keep the gate's answer beside the manifest, so that the warehouse can be rebuilt."""
     _write(landed.folder / VERDICT, json.dumps(verdict, indent=1))
@@ -240,6 +279,21 @@ def remove(landed: Landed) -> None:
     with suppress(FileNotFoundError):
         landed.folder.rename(grave)
     shutil.rmtree(grave, ignore_errors=True)
+
+
+def refusals(landed: Landed) -> str:
+    """The commonest reason of refusal in words, with the first row that has it; empty if none."""
+    table = pq.read_table(landed.quarantine, columns=["rule", "column", "row", "value"])
+    if not table.num_rows:
+        return ""
+    counted = table.group_by(["rule", "column"]).aggregate([("row", "count"), ("row", "min")])
+    top = counted.sort_by([("row_count", "descending"), ("row_min", "ascending")]).to_pylist()[0]
+    first = table.filter(pc.equal(table["row"], top["row_min"])).to_pylist()[0]
+    where = f"column {top['column']}" if top["column"] else "the line"
+    return (
+        f"rule {top['rule']}, {where} in {top['row_count']} rows "
+        f"(first: row {first['row']}, {first['value']!r})"
+    )
 
 
 def clean(landing: Path) -> int:
@@ -293,6 +347,21 @@ def with_duplicates(manifest: Manifest, duplicates: int, profile: dict[str, Any]
         rows_duplicate=duplicates,
         profile=profile,
     )
+
+
+def _check_scope(contract: Contract, rows: pa.RecordBatch, scope: dict[str, list[str]]) -> None:
+    for column, prefixes in scope.items():
+        if contract.column(column).type != "text":
+            raise ContractError(f"{contract.dataset}: a scope needs a text column, not {column}.")
+        inside = np.zeros(rows.num_rows, dtype=bool)
+        for prefix in prefixes:
+            inside |= np.asarray(pc.starts_with(rows[column], prefix).fill_null(False))
+        if not inside.all():
+            at = int(np.flatnonzero(~inside)[0])
+            raise SourceRefused(
+                f"{contract.dataset}: row {rows['_row'][at]} has {column} {rows[column][at]}, "
+                f"outside the scope {', '.join(prefixes)} that was declared for the load."
+            )
 
 
 class _Segments:

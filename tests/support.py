@@ -61,12 +61,14 @@ def rows(*entries: str) -> str:
     return HEADER + "".join(f"{entry},someone@example.org\n" for entry in entries)
 
 
-def land(contract: Contract, path: Path, home: Path) -> Landed:
+def land(
+    contract: Contract, path: Path, home: Path, scope: dict[str, list[str]] | None = None
+) -> Landed:
     """Fetch, land and seal one file; the gate is left out."""
     fetched = archive.fetch(contract, str(path), home / "archive")
     place = Workplace(home / "landing", contract.dataset)
     source = open_source(contract, fetched.path)
-    manifest = landing.write_segments(contract, source, fetched, place)
+    manifest = landing.write_segments(contract, source, fetched, place, scope)
     return place.publish(seal(contract, place.folder, manifest))
 
 

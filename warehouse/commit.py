@@ -5,7 +5,7 @@ requests to accept or withdraw. What is committed once is never committed again,
 ledger names the load.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,24 @@ import duckdb
 import pyarrow.parquet as pq
 
 from ingest.contract import Contract
-from ingest.landing import Landed, landed_loads, read_landed, read_verdict, remove
+from ingest.errors import LandingDamaged
+from ingest.landing import (
+    Landed,
+    check_segments,
+    landed_loads,
+    read_landed,
+    read_verdict,
+    remove,
+)
 from ingest.steps import reached
 from warehouse import ledger, side
 from warehouse.database import literal, quote
-from warehouse.errors import UnknownLoad, WarehouseError
-from warehouse.ledger import Decided
+from warehouse.errors import SchemaConflict, UnknownLoad, WarehouseError
+from warehouse.ledger import Cause, Decided
 from warehouse.tables import ensure_tables
 
 ContractOf = Callable[[str], Contract]
+Work = Callable[[duckdb.DuckDBPyConnection], Decided]
 
 
 def commit_pending(
@@ -49,17 +58,27 @@ def _commit_loads(
         verdict = read_verdict(landed)
         if verdict is None or ledger.is_known(connection, landed.manifest.load_id):
             continue
-        work = partial(_commit, contract_of(landed.manifest.dataset), landed, verdict)
+        why = ledger.cause(str(verdict["reason"]), str(verdict.get("decided_by", "gate")))
+        contract = contract_of(landed.manifest.dataset)
         try:
-            yield in_transaction(connection, work)
+            yield in_transaction(connection, partial(commit_load, contract, landed, verdict, why))
         except _Unchanged:
             remove(landed)
+        except (LandingDamaged, SchemaConflict) as error:
+            # It would fail for ever and hold up everybody behind it.
+            against = ledger.cause(f"cannot be committed: {error}", "warehouse")
+            yield in_transaction(connection, partial(_reject_load, landed, against))
 
 
-def in_transaction(
-    connection: duckdb.DuckDBPyConnection,
-    work: Callable[[duckdb.DuckDBPyConnection], Decided],
-) -> Decided:
+def _reject_load(landed: Landed, why: Cause, connection: duckdb.DuckDBPyConnection) -> Decided:
+    m = landed.manifest
+    ledger.record_load(connection, landed, why)
+    ledger.record_event(connection, "load", m.load_id, why)
+    ledger.reject(connection, landed, why)
+    return Decided(m.load_id, m.dataset, "rejected", why.reason, 0)
+
+
+def in_transaction(connection: duckdb.DuckDBPyConnection, work: Work) -> Decided:
     """Run ``work`` in one transaction: all of it or nothing."""
     connection.begin()
     try:
@@ -73,49 +92,89 @@ def in_transaction(
     return decided
 
 
-def _commit(
+def commit_load(
     contract: Contract,
     landed: Landed,
     verdict: dict[str, Any],
+    why: Cause,
     connection: duckdb.DuckDBPyConnection,
 ) -> Decided:
-    manifest = landed.manifest
+    """Write one judged load; runs inside the caller's transaction."""
+    m = landed.manifest
+    check_segments(landed)
     ensure_tables(connection, contract)
-    ledger.record_load(connection, landed)
+    ledger.record_load(connection, landed, why)
+    ledger.record_event(connection, "load", m.load_id, why)
     _insert_quarantine(connection, landed)
-    _insert_checks(connection, manifest.load_id, verdict)
-    by = str(verdict.get("decided_by", "gate"))
+    _insert_checks(connection, m.load_id, verdict)
     if verdict["outcome"] != "passed":
-        reason = str(verdict["reason"])
-        ledger.reject(connection, landed, reason, by)
-        return Decided(manifest.load_id, manifest.dataset, "rejected", reason, 0)
-    return _accept(connection, contract, landed, str(verdict.get("reason", "passed")), by)
+        ledger.reject(connection, landed, why)
+        return Decided(m.load_id, m.dataset, "rejected", why.reason, 0)
+    return _accept(connection, contract, landed, why)
+
+
+def answer(
+    home: Path,
+    kind: str,
+    load_id: str,
+    contract_of: ContractOf,
+    why: Cause,
+    connection: duckdb.DuckDBPyConnection,
+) -> Decided:
+    """Accept or withdraw a load; raises UnknownLoad. Runs inside the caller's transaction."""
+    contract = contract_of(ledger.dataset_of(connection, load_id))
+    ledger.record_event(connection, kind, load_id, why)
+    if kind == "withdraw":
+        return ledger.withdraw(connection, load_id, why)
+    had_units = connection.execute(
+        "select 1 from ledger.units where load_id = ? limit 1", [load_id]
+    ).fetchone()
+    if had_units:
+        return ledger.accept_again(connection, contract, load_id, why)
+    folder = home / "landing" / contract.dataset / load_id
+    if not folder.is_dir():
+        raise UnknownLoad(
+            f"The rows of load {load_id} are no longer in landing. Ingest the file again."
+        )
+    return _accept(connection, contract, read_landed(folder), why)
 
 
 def _accept(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, landed: Landed, reason: str, by: str
+    connection: duckdb.DuckDBPyConnection, contract: Contract, landed: Landed, why: Cause
 ) -> Decided:
+    m = landed.manifest
+    if not m.rows_landed:
+        raise UnknownLoad(f"Load {m.load_id} holds no rows that could be accepted.")
     unchanged = ledger.stage_units(connection, contract, landed)
     if unchanged == pq.read_metadata(landed.units).num_rows:
         raise _Unchanged
     _insert_rows(connection, contract, landed)
     reached("commit.superseding")
-    count = ledger.accept_staged(connection, landed, reason, by)
-    m = landed.manifest
-    return Decided(m.load_id, m.dataset, "accepted", reason, count, unchanged)
+    count = ledger.accept_staged(connection, contract, landed, why)
+    if m.replay_of:
+        connection.execute(
+            f"insert into quarantine.replayed select ?, _row, ? from {_parquet(landed.segments)}",
+            [m.replay_of, m.load_id],
+        )
+    return Decided(m.load_id, m.dataset, "accepted", why.reason, count, unchanged)
 
 
 def _insert_rows(connection: duckdb.DuckDBPyConnection, contract: Contract, landed: Landed) -> None:
-    columns = ", ".join(quote(c.name) for c in contract.columns)
-    shown = ", ".join(f"r.{quote(c.name)}" for c in contract.columns)
-    files = ", ".join(literal(str(path)) for path in landed.segments)
-    by = [quote(name) for name in contract.revision.by]
-    on = " and ".join(f"r.{c} is not distinct from f.{c}" for c in by) or "true"
-    connection.execute(
-        f"insert into raw.{quote(contract.dataset)} ({columns}, _row, _unit_id) "
-        f"select {shown}, r._row, f.unit_id from read_parquet([{files}]) as r "
-        f"join fresh as f on {on}"
+    # A segment written under an older contract may lack the columns that came later.
+    present = set(pq.read_schema(landed.segments[0]).names)
+    names = [quote(c.name) for c in contract.columns if c.name in present]
+    on = " and ".join(
+        f"r.{quote(c)} is not distinct from f.{quote(c)}" for c in contract.revision.by
     )
+    connection.execute(
+        f"insert into raw.{quote(contract.dataset)} ({', '.join(names)}, _row, _unit_id) "
+        f"select {', '.join(f'r.{name}' for name in names)}, r._row, f.unit_id "
+        f"from {_parquet(landed.segments)} as r join fresh as f on {on or 'true'}"
+    )
+
+
+def _parquet(paths: Iterable[Path]) -> str:
+    return f"read_parquet([{', '.join(literal(str(path)) for path in paths)}])"
 
 
 def _insert_quarantine(connection: duckdb.DuckDBPyConnection, landed: Landed) -> None:
@@ -144,37 +203,20 @@ def _insert_checks(
 def _carry_out(
     connection: duckdb.DuckDBPyConnection, home: Path, contract_of: ContractOf
 ) -> Iterator[Decided]:
-    for path, request in side.requests(home):
+    for path, wish in side.requests(home):
+        why = ledger.cause(wish["reason"], wish["by"])
+        work = partial(answer, home, wish["wish"], wish["load_id"], contract_of, why)
         try:
-            answer = in_transaction(connection, partial(_answer, home, request, contract_of))
-            side.answer(path, {"done": True, "decision": answer.decision, "slices": answer.slices})
-            yield answer
+            done = in_transaction(connection, work)
         except WarehouseError as error:
             side.answer(path, {"done": False, "error": str(error)})
-
-
-def _answer(
-    home: Path,
-    request: dict[str, str],
-    contract_of: ContractOf,
-    connection: duckdb.DuckDBPyConnection,
-) -> Decided:
-    load_id, reason, by = request["load_id"], request["reason"], request["by"]
-    if request["wish"] == "withdraw":
-        return ledger.withdraw(connection, load_id, reason, by)
-    contract = contract_of(ledger.dataset_of(connection, load_id))
-    had_units = connection.execute(
-        "select 1 from ledger.units where load_id = ? limit 1", [load_id]
-    ).fetchone()
-    if had_units:
-        replacing = contract.revision.kind in ledger.REPLACING_KINDS
-        return ledger.accept_again(connection, load_id, reason, by, replacing)
-    folder = home / "landing" / contract.dataset / load_id
-    if not folder.is_dir():
-        raise UnknownLoad(
-            f"The rows of load {load_id} are no longer in landing. Ingest the file again."
-        )
-    return _accept(connection, contract, read_landed(folder), reason, by)
+            continue
+        except _Unchanged:
+            error_text = f"The rows of load {wish['load_id']} are in force already."
+            side.answer(path, {"done": False, "error": error_text})
+            continue
+        side.answer(path, {"done": True, "decision": done.decision, "slices": done.slices})
+        yield done
 
 
 class _Unchanged(Exception):

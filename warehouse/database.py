@@ -31,8 +31,12 @@ create table if not exists ledger.loads (
 );
 create table if not exists ledger.units (
     unit_id bigint not null, load_id varchar not null, dataset varchar not null,
-    slice varchar not null, row_count bigint not null, fingerprint varchar not null,
-    contract_identity varchar not null
+    slice varchar not null, scope varchar not null, row_count bigint not null,
+    fingerprint varchar not null, contract_identity varchar not null, adds_to varchar
+);
+create table if not exists ledger.events (
+    event_no bigint not null, kind varchar not null, load_id varchar not null,
+    reason varchar not null, decided_by varchar not null, decided_at timestamptz not null
 );
 create table if not exists ledger.decisions (
     decision_no bigint not null, dataset varchar not null, load_id varchar not null,
@@ -53,6 +57,9 @@ create table if not exists quarantine.rows (
     dataset varchar not null, load_id varchar not null, origin varchar not null,
     row bigint not null, rule varchar not null, "column" varchar, "value" varchar,
     source map(varchar, varchar)
+);
+create table if not exists quarantine.replayed (
+    load_id varchar not null, row bigint not null, replay_load_id varchar not null
 );
 create or replace macro ledger.current_units(of_dataset, horizon) as table
     select unit_id

@@ -1,8 +1,8 @@
-"""The ledger: an append-only sequence of decisions on loads; nothing in it is ever updated.
+"""The ledger: append-only events and decisions on loads; nothing in it is ever updated.
 
 Decisions are *accepted*, *rejected*, *superseded* and *withdrawn*. A unit is one slice of one
-load; a rejected load has a decision but no unit in force. Every function runs inside the
-caller's transaction.
+load, or a part of a slice; a rejected load has a decision but no unit in force. Every function
+runs inside the caller's transaction, and one transaction is one event.
 """
 
 from dataclasses import dataclass
@@ -11,15 +11,24 @@ import duckdb
 
 from ingest.contract import Contract
 from ingest.landing import Landed, now
-from warehouse.database import literal
+from warehouse.database import literal, quote
 from warehouse.errors import UnknownLoad
 
 REPLACING_KINDS = ("slice", "snapshot")
 
 
 @dataclass(frozen=True)
+class Cause:
+    """Why, by whom and when (ISO 8601, UTC) something is decided."""
+
+    reason: str
+    by: str
+    at: str
+
+
+@dataclass(frozen=True)
 class Decided:
-    """What a decision did: which load, what, why, and how many of its slices it touched."""
+    """What an event decided: which load, what, why, and how many of its slices it touched."""
 
     load_id: str
     dataset: str
@@ -29,128 +38,19 @@ class Decided:
     unchanged_slices: int = 0
 
 
+def cause(reason: str, by: str) -> Cause:
+    """A cause of now."""
+    return Cause(reason, by, now())
+
+
 def last_decision(connection: duckdb.DuckDBPyConnection) -> int:
     """Number of the newest decision; 0 before the first."""
-    row = connection.execute(
-        "select coalesce(max(decision_no), 0) from ledger.decisions"
-    ).fetchone()
-    return int(row[0]) if row else 0
+    return _number(connection, "select coalesce(max(decision_no), 0) from ledger.decisions")
 
 
 def is_known(connection: duckdb.DuckDBPyConnection, load_id: str) -> bool:
     """True when the ledger has this load."""
-    row = connection.execute(
-        "select 1 from ledger.loads where load_id = ? limit 1", [load_id]
-    ).fetchone()
-    return row is not None
-
-
-def record_load(connection: duckdb.DuckDBPyConnection, landed: Landed) -> None:
-    """Write down a load's counts and where it came from."""
-    m = landed.manifest
-    connection.execute(
-        "insert into ledger.loads values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            m.load_id, m.dataset, m.contract_identity, m.origin, m.source_sha256, m.source_bytes,
-            m.rows_read, m.rows_landed, m.rows_quarantined, m.rows_duplicate, m.replay_of,
-            list(m.drift), m.landed_at, now(),
-        ],
-    )  # fmt: skip
-
-
-def stage_units(connection: duckdb.DuckDBPyConnection, contract: Contract, landed: Landed) -> int:
-    """Fill the temporary tables ``fresh`` (units to insert) and ``former`` (units they replace).
-
-    Returns how many slices equal what stands (accepted, or withdrawn and not replaced since)
-    under the same contract: a withdrawn slice comes back only by an explicit accept.
-    """
-    replacing = contract.revision.kind in REPLACING_KINDS
-    identity = literal(landed.manifest.contract_identity)
-    connection.execute(
-        "create or replace temp table current as "
-        "select u.unit_id, u.load_id, u.slice, u.fingerprint, u.contract_identity, s.state "
-        f"from ledger.units as u join ledger.standing_units({literal(contract.dataset)}, "
-        "(select coalesce(max(decision_no), 0) from ledger.decisions)) as s using (unit_id)"
-    )
-    same = (
-        "exists (select 1 from current as c where c.slice = n.slice "
-        f"and c.fingerprint = n.fingerprint and c.contract_identity = {identity})"
-    )
-    connection.execute(
-        "create or replace temp table fresh as "
-        "select n.*, (select coalesce(max(unit_id), 0) from ledger.units) "
-        "+ row_number() over (order by n.slice) as unit_id "
-        f"from read_parquet({literal(str(landed.units))}) as n where not {same}"
-    )
-    connection.execute(
-        "create or replace temp table former as select c.unit_id, c.load_id from current as c "
-        f"join fresh as f using (slice) where c.state = 'accepted' and {str(replacing).lower()}"
-    )
-    counted = connection.execute(
-        f"select (select count(*) from read_parquet({literal(str(landed.units))})) "
-        "- (select count(*) from fresh)"
-    ).fetchone()
-    return int(counted[0]) if counted else 0
-
-
-def accept_staged(
-    connection: duckdb.DuckDBPyConnection, landed: Landed, reason: str, by: str
-) -> int:
-    """Decide on the staged units: former ones are superseded, fresh ones accepted."""
-    m = landed.manifest
-    connection.execute(
-        "insert into ledger.units "
-        "select unit_id, ?, ?, slice, row_count, fingerprint, ? from fresh",
-        [m.load_id, m.dataset, m.contract_identity],
-    )
-    _decide(connection, m.dataset, "former", None, "superseded", f"by load {m.load_id}", by)
-    return _decide(connection, m.dataset, "fresh", m.load_id, "accepted", reason, by)
-
-
-def reject(connection: duckdb.DuckDBPyConnection, landed: Landed, reason: str, by: str) -> None:
-    """Decide against a whole load."""
-    connection.execute(
-        "insert into ledger.decisions values (?, ?, ?, null, 'rejected', ?, ?, ?)",
-        [
-            last_decision(connection) + 1, landed.manifest.dataset, landed.manifest.load_id,
-            reason, by, now(),
-        ],
-    )  # fmt: skip
-
-
-def withdraw(connection: duckdb.DuckDBPyConnection, load_id: str, reason: str, by: str) -> Decided:
-    """Take the accepted slices of a load out of sight; raises UnknownLoad when it has none."""
-    dataset = dataset_of(connection, load_id)
-    _units_in_state(connection, dataset, load_id, "accepted")
-    count = _decide(connection, dataset, "chosen", load_id, "withdrawn", reason, by)
-    if not count:
-        raise UnknownLoad(
-            f"Load {load_id} has no accepted slice to withdraw. See 'dvina loads {dataset}'."
-        )
-    return Decided(load_id, dataset, "withdrawn", reason, count)
-
-
-def accept_again(
-    connection: duckdb.DuckDBPyConnection, load_id: str, reason: str, by: str, replacing: bool
-) -> Decided:
-    """Put withdrawn or superseded slices of a load in force again, superseding the present ones.
-
-    Raises UnknownLoad when no slice of it is out of force.
-    """
-    dataset = dataset_of(connection, load_id)
-    _units_in_state(connection, dataset, load_id, "withdrawn', 'superseded")
-    connection.execute(
-        "create or replace temp table former as select u.unit_id, u.load_id "
-        "from ledger.units as u join ledger.current_units(getvariable('dataset'), "
-        "getvariable('last')) using (unit_id) "
-        "where u.slice in (select slice from ledger.units join chosen using (unit_id)) "
-        f"and {str(replacing).lower()}"
-    )
-    _decide(connection, dataset, "former", None, "superseded", f"by load {load_id}", by)
-    count = _decide(connection, dataset, "chosen", load_id, "accepted", reason, by)
-    if not count:
-        raise UnknownLoad(f"All slices of load {load_id} are in force already.")
-    return Decided(load_id, dataset, "accepted", reason, count)
+    return bool(_number(connection, "select count(*) from ledger.loads where load_id = ?", load_id))
 
 
 def dataset_of(connection: duckdb.DuckDBPyConnection, load_id: str) -> str:
@@ -163,34 +63,246 @@ def dataset_of(connection: duckdb.DuckDBPyConnection, load_id: str) -> str:
     return str(row[0])
 
 
-def _units_in_state(
-    connection: duckdb.DuckDBPyConnection, dataset: str, load_id: str, states: str
-) -> None:
-    connection.execute(f"set variable dataset = {literal(dataset)}")
-    connection.execute(f"set variable last = {last_decision(connection)}")
+def record_load(connection: duckdb.DuckDBPyConnection, landed: Landed, why: Cause) -> None:
+    """Write down a load's counts and where it came from."""
+    m = landed.manifest
     connection.execute(
-        "create or replace temp table chosen as select unit_id, load_id from ledger.decisions "
-        "where load_id = ? and unit_id is not null group by unit_id, load_id "
-        f"having arg_max(decision, decision_no) in ('{states}')",
-        [load_id],
+        "insert into ledger.loads values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            m.load_id, m.dataset, m.contract_identity, m.origin, m.source_sha256, m.source_bytes,
+            m.rows_read, m.rows_landed, m.rows_quarantined, m.rows_duplicate, m.replay_of,
+            list(m.drift), m.landed_at, why.at,
+        ],
+    )  # fmt: skip
+
+
+def record_event(
+    connection: duckdb.DuckDBPyConnection, kind: str, load_id: str, why: Cause
+) -> None:
+    """Write down what the transaction is about: ``load``, ``accept`` or ``withdraw``."""
+    connection.execute(
+        "insert into ledger.events select coalesce(max(event_no), 0) + 1, ?, ?, ?, ?, ? "
+        "from ledger.events",
+        [kind, load_id, why.reason, why.by, why.at],
     )
 
 
-def _decide(
-    connection: duckdb.DuckDBPyConnection,
-    dataset: str,
-    table: str,
-    load_id: str | None,
-    decision: str,
-    reason: str,
-    by: str,
+def stage_units(connection: duckdb.DuckDBPyConnection, contract: Contract, landed: Landed) -> int:
+    """Fill the temporary tables ``standing`` (units that stand) and ``fresh`` (units to insert).
+
+    Returns how many slices equal what stands (accepted, or withdrawn and not replaced since)
+    under the same contract: a withdrawn slice comes back only by an explicit accept.
+    """
+    m = landed.manifest
+    units = f"read_parquet({literal(str(landed.units))})"
+    connection.execute(
+        "create or replace temp table standing as "
+        "select u.*, s.state from ledger.units as u "
+        f"join ledger.standing_units({literal(contract.dataset)}, {last_decision(connection)}) "
+        "as s using (unit_id)"
+    )
+    same = (
+        "exists (select 1 from standing as s where s.slice = n.slice "
+        f"and s.scope = {literal(m.scope_text)} and s.fingerprint = n.fingerprint "
+        f"and s.contract_identity = {literal(m.contract_identity)})"
+    )
+    connection.execute(
+        f"create or replace temp table fresh as select n.*, {_next_unit(connection)} "
+        f"+ row_number() over (order by n.slice) as unit_id from {units} as n where not {same}"
+    )
+    return _number(
+        connection, f"select (select count(*) from {units}) - (select count(*) from fresh)"
+    )
+
+
+def accept_staged(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, landed: Landed, why: Cause
 ) -> int:
-    """One decision per unit of a temporary table; ``load_id`` None takes the table's own."""
-    chosen = "load_id" if load_id is None else "?"
-    bound = [] if load_id is None else [load_id]
+    """Decide on the staged units: what they replace is superseded, they are accepted.
+
+    A replay replaces nothing: its units join those of the load they come from, unless a later
+    load has taken the slice since. Returns how many units are accepted.
+    """
+    m = landed.manifest
+    replaced = Cause(f"by load {m.load_id}", why.by, why.at)
+    fate = "'accepted'"
+    if m.replay_of:
+        connection.execute("create or replace temp table former as select * from standing limit 0")
+        fate = (
+            "case when exists (select 1 from standing as s where s.slice = f.slice "
+            "and s.state = 'accepted' "
+            f"and s.load_id <> {literal(m.replay_of)} and s.adds_to is distinct from "
+            f"{literal(m.replay_of)}) then 'superseded' else 'accepted' end"
+        )
+    elif contract.revision.kind not in REPLACING_KINDS:
+        connection.execute("create or replace temp table former as select * from standing limit 0")
+    else:
+        _stage_former(connection, contract, landed, replaced)
+    connection.execute(
+        "insert into ledger.units select unit_id, ?, ?, slice, ?, row_count, fingerprint, ?, ? "
+        "from fresh",
+        [m.load_id, m.dataset, m.scope_text, m.contract_identity, m.replay_of],
+    )
+    _decide(connection, "former", "'superseded'", m.dataset, replaced)
+    connection.execute(
+        "create or replace temp table ours as "
+        f"select f.unit_id, {literal(m.load_id)} as load_id, {fate} as fate from fresh as f"
+    )
+    _decide(connection, "ours", "fate", m.dataset, why)
+    return _number(connection, "select count(*) from ours where fate = 'accepted'")
+
+
+def reject(connection: duckdb.DuckDBPyConnection, landed: Landed, why: Cause) -> None:
+    """Decide against a whole load."""
+    m = landed.manifest
+    connection.execute(
+        "insert into ledger.decisions values (?, ?, ?, null, 'rejected', ?, ?, ?)",
+        [last_decision(connection) + 1, m.dataset, m.load_id, why.reason, why.by, why.at],
+    )
+
+
+def withdraw(connection: duckdb.DuckDBPyConnection, load_id: str, why: Cause) -> Decided:
+    """Take a load's accepted slices, and what was replayed into it, out of sight.
+
+    Raises UnknownLoad when no slice of it is in force.
+    """
+    dataset = dataset_of(connection, load_id)
+    _units_in_state(connection, dataset, load_id, ("accepted",))
+    count = _decide(connection, "chosen", "'withdrawn'", dataset, why)
+    if not count:
+        raise UnknownLoad(
+            f"Load {load_id} has no accepted slice to withdraw. See 'dvina loads {dataset}'."
+        )
+    return Decided(load_id, dataset, "withdrawn", why.reason, count)
+
+
+def accept_again(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, load_id: str, why: Cause
+) -> Decided:
+    """Put withdrawn or superseded slices of a load in force again, superseding the present ones.
+
+    Raises UnknownLoad when no slice of it is out of force.
+    """
+    dataset = contract.dataset
+    _units_in_state(connection, dataset, load_id, ("withdrawn", "superseded"))
+    replacing = str(contract.revision.kind in REPLACING_KINDS).lower()
+    connection.execute(
+        "create or replace temp table former as select u.unit_id, u.load_id "
+        f"from ledger.units as u join ledger.current_units({literal(dataset)}, "
+        f"{last_decision(connection)}) using (unit_id) "
+        "where u.slice in (select slice from ledger.units join chosen using (unit_id)) "
+        f"and {replacing}"
+    )
+    _decide(
+        connection, "former", "'superseded'", dataset, Cause(f"by load {load_id}", why.by, why.at)
+    )
+    count = _decide(connection, "chosen", "'accepted'", dataset, why)
+    if not count:
+        raise UnknownLoad(f"All slices of load {load_id} are in force already.")
+    return Decided(load_id, dataset, "accepted", why.reason, count)
+
+
+def _stage_former(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, landed: Landed, why: Cause
+) -> None:
+    """Fill ``former`` with the units that the staged ones replace, and save what lies outside.
+
+    Of a unit that reaches beyond the load's scope, the rows outside become a unit of their own
+    under their old load: a narrower load never destroys a wider one.
+    """
+    m = landed.manifest
+    outside = scope_condition(m.scope, negated=True)
+    rivals = "s.state = 'accepted' and s.slice in (select slice from fresh)"
+    if not outside:
+        connection.execute(
+            f"create or replace temp table former as select * from standing as s where {rivals}"
+        )
+        return
+    raw = f"raw.{quote(contract.dataset)}"
+    columns = ", ".join(quote(column.name) for column in contract.columns)
+    connection.execute(
+        "create or replace temp table rest as select s.unit_id, count(r._unit_id) as row_count, "
+        f"concat(count(r._unit_id), ':', sum(r._hash)) as fingerprint from standing as s left join "
+        f"(select _unit_id, hash({columns}) as _hash from {raw} where {outside}) as r "
+        f"on r._unit_id = s.unit_id where {rivals} group by s.unit_id"
+    )
+    connection.execute(
+        "create or replace temp table former as select s.* from standing as s "
+        "join rest using (unit_id) where rest.row_count < s.row_count"
+    )
+    first = _number(connection, "select max(unit_id) from fresh")
+    connection.execute(
+        f"create or replace temp table carved as select {first} "
+        "+ row_number() over (order by f.unit_id) as unit_id, f.unit_id as old_unit_id, "
+        "f.load_id, f.slice, concat(f.scope, ' except ', ?) as scope, r.row_count, r.fingerprint, "
+        "f.contract_identity, f.adds_to from former as f join rest as r using (unit_id) "
+        "where r.row_count > 0",
+        [m.scope_text],
+    )
+    connection.execute(
+        "insert into ledger.units select unit_id, load_id, ?, slice, scope, row_count, "
+        "fingerprint, contract_identity, adds_to from carved",
+        [contract.dataset],
+    )
+    connection.execute(
+        f"insert into {raw} ({columns}, _row, _unit_id) "
+        f"select r.* exclude (_unit_id), c.unit_id from "
+        f"(select {columns}, _row, _unit_id from {raw} where {outside}) as r "
+        "join carved as c on r._unit_id = c.old_unit_id"
+    )
+    left = Cause(f"what lies outside the scope of load {m.load_id}", why.by, why.at)
+    _decide(connection, "carved", "'accepted'", contract.dataset, left)
+
+
+def scope_condition(scope: dict[str, list[str]], *, negated: bool) -> str:
+    """The rows inside a load's declared scope (prefixes per column) as SQL, or those outside."""
+    parts = [
+        "(" + " or ".join(f"starts_with({quote(c)}, {literal(p)})" for p in prefixes) + ")"
+        for c, prefixes in sorted(scope.items())
+    ]
+    inside = " and ".join(parts)
+    return f"not ({inside})" if inside and negated else inside
+
+
+def _units_in_state(
+    connection: duckdb.DuckDBPyConnection, dataset: str, load_id: str, states: tuple[str, ...]
+) -> None:
+    listed = ", ".join(literal(state) for state in states)
+    connection.execute(
+        "create or replace temp table chosen as select d.unit_id, d.load_id "
+        "from ledger.decisions as d join ledger.units as u using (unit_id) "
+        "where d.dataset = ? and (u.load_id = ? or u.adds_to = ?) "
+        "and u.scope not like '% except %' "
+        "group by d.unit_id, d.load_id "
+        f"having arg_max(d.decision, d.decision_no) in ({listed})",
+        [dataset, load_id, load_id],
+    )
+    if states == ("accepted",):
+        connection.execute(
+            "insert into chosen select u.unit_id, u.load_id from ledger.units as u "
+            f"join ledger.current_units({literal(dataset)}, {last_decision(connection)}) "
+            "using (unit_id) where u.load_id = ? and u.scope like '% except %'",
+            [load_id],
+        )
+
+
+def _decide(
+    connection: duckdb.DuckDBPyConnection, table: str, decision: str, dataset: str, why: Cause
+) -> int:
+    """One decision per unit of a temporary table; ``decision`` is SQL over that table."""
     row = connection.execute(
         f"insert into ledger.decisions select {last_decision(connection)} "
-        f"+ row_number() over (order by unit_id), ?, {chosen}, unit_id, ?, ?, ?, ? from {table}",
-        [dataset, *bound, decision, reason, by, now()],
+        f"+ row_number() over (order by unit_id), ?, load_id, unit_id, {decision}, ?, ?, ? "
+        f"from {table}",
+        [dataset, why.reason, why.by, why.at],
     ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _next_unit(connection: duckdb.DuckDBPyConnection) -> int:
+    return _number(connection, "select coalesce(max(unit_id), 0) from ledger.units")
+
+
+def _number(connection: duckdb.DuckDBPyConnection, query: str, *bound: object) -> int:
+    row = connection.execute(query, list(bound)).fetchone()
     return int(row[0]) if row else 0

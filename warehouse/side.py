@@ -100,8 +100,9 @@ def standing(home: Path, contract: Contract, landed: Landed) -> str | None:
     path = home / "ops" / "current" / f"{contract.dataset}.parquet"
     if not path.is_file():
         return None
+    m = landed.manifest
     stands = pq.read_table(path).filter(
-        pc.field("contract_identity") == landed.manifest.contract_identity
+        (pc.field("contract_identity") == m.contract_identity) & (pc.field("scope") == m.scope_text)
     )
     fresh = pq.read_table(landed.units, columns=["slice", "fingerprint"])
     joined = fresh.join(stands, keys=["slice", "fingerprint"], join_type="inner")
@@ -147,7 +148,8 @@ def _write_current(
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     path.parent.mkdir(parents=True, exist_ok=True)
     connection.execute(
-        "copy (select u.slice, u.fingerprint, u.contract_identity, u.load_id, u.row_count, s.state "
+        "copy (select u.slice, u.scope, u.fingerprint, u.contract_identity, u.load_id, u.adds_to, "
+        "u.row_count, s.state "
         f"from ledger.units as u join ledger.standing_units({literal(dataset)}, {last}) as s "
         f"using (unit_id) order by u.slice) to {literal(str(aside))} (format parquet)"
     )

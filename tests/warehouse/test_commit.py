@@ -9,12 +9,13 @@ import duckdb
 import pytest
 
 from ingest.contract import Contract
+from ingest.errors import SourceRefused
 from ingest.landing import Landed
 from tests.support import TOY, judged, land, rows, toy
 from warehouse import side
 from warehouse.commit import commit_pending
 from warehouse.database import FILE, open_warehouse
-from warehouse.errors import LockTimeout, SchemaConflict, SchemaTooNew
+from warehouse.errors import LockTimeout, SchemaTooNew
 from warehouse.ledger import Decided
 from warehouse.lock import writer_lock
 
@@ -193,14 +194,16 @@ def test_refused_rows_enter_the_quarantine_with_the_load(engine: Engine) -> None
     ]
 
 
-def test_a_commit_that_fails_leaves_nothing_behind(engine: Engine) -> None:
+def test_a_damaged_load_is_rejected_and_holds_nobody_up(engine: Engine) -> None:
     engine.load(*A)
     landed = judged(land(engine.contract, engine.write("b.csv", rows(*B)), engine.home))
     landed.segments[0].write_bytes(b"not parquet")
-    with pytest.raises(duckdb.Error):
-        engine.commit()
-    assert len(engine.decisions()) == 2
-    assert len(engine.ask("from ledger.loads")) == 1
+    (decided,) = engine.commit()
+    assert decided.decision == "rejected"
+    assert "a segment cannot be read" in decided.reason
+    assert len(engine.visible()) == 3
+    engine.load(*B)
+    assert engine.visible() == [("BLR", "8703", 9), ("RUS", "8703", 5)]
 
 
 def test_the_counts_of_a_load_stand_in_the_side_store(engine: Engine) -> None:
@@ -230,8 +233,11 @@ def test_a_column_added_to_the_contract_widens_the_table_and_a_retyped_one_is_re
     assert engine.ask("select distinct note from accepted.toy_flows_as_of(99)") == [("x",)]
     retyped = [{**c, "scale": 4} if c["name"] == "value_usd" else c for c in TOY["columns"]]
     engine.contract = toy(tmp_path / "v3", version=3, columns=retyped)
-    with pytest.raises(SchemaConflict, match="value_usd"):
-        engine.load(*A)
+    refused = engine.load(*A)
+    assert engine.decisions()[-1] == "rejected"
+    entry = side.load(engine.home, refused.manifest.load_id)
+    assert entry is not None
+    assert "column value_usd is DECIMAL(18,2)" in entry["decisions"][-1]["reason"]
 
 
 def test_values_that_look_like_sql_are_only_values(
@@ -276,3 +282,56 @@ def _hold(home: Path, held: Any, go: Any) -> None:
     with writer_lock(home, 5):
         held.set()
         go.wait(60)
+
+
+def _narrow(engine: Engine, scope: dict[str, list[str]], *entries: str) -> Landed:
+    landed = land(engine.contract, engine.write("n.csv", rows(*entries)), engine.home, scope)
+    judged(landed)
+    engine.commit()
+    return landed
+
+
+CHAPTERS = ("Russia,2021-01,8703,1,", "Russia,2021-01,8704,2,", "Russia,2021-01,8601,3,")
+
+
+def test_a_narrower_load_leaves_the_rest_of_its_slice_in_place(engine: Engine) -> None:
+    engine.load(*CHAPTERS)
+    _narrow(engine, {"commodity_code": ["87"]}, "Russia,2021-01,8703,9,")
+    assert engine.visible() == [("RUS", "8601", 3), ("RUS", "8703", 9)]
+    assert engine.visible("1") == [("RUS", "8601", 3), ("RUS", "8703", 1), ("RUS", "8704", 2)]
+
+
+def test_a_narrower_load_sent_again_changes_nothing(engine: Engine) -> None:
+    engine.load(*CHAPTERS)
+    _narrow(engine, {"commodity_code": ["87"]}, "Russia,2021-01,8703,9,")
+    before = engine.decisions()
+    again = _narrow(engine, {"commodity_code": ["87"]}, "Russia,2021-01,8703,9,")
+    assert engine.decisions() == before
+    assert not again.folder.exists()
+
+
+def test_two_narrow_scopes_that_overlap_are_resolved_row_by_row(engine: Engine) -> None:
+    engine.load(*CHAPTERS)
+    _narrow(engine, {"commodity_code": ["87"]}, "Russia,2021-01,8703,9,", "Russia,2021-01,8704,8,")
+    _narrow(engine, {"commodity_code": ["8704", "86"]}, "Russia,2021-01,8601,7,")
+    assert engine.visible() == [("RUS", "8601", 7), ("RUS", "8703", 9)]
+
+
+def test_a_whole_slice_replaces_all_its_narrow_parts(engine: Engine) -> None:
+    engine.load(*CHAPTERS)
+    _narrow(engine, {"commodity_code": ["87"]}, "Russia,2021-01,8703,9,")
+    engine.load(*CHAPTERS)
+    assert engine.visible() == [("RUS", "8601", 3), ("RUS", "8703", 1), ("RUS", "8704", 2)]
+
+
+def test_withdrawing_a_carved_load_takes_all_of_it_away(engine: Engine) -> None:
+    wide = engine.load(*CHAPTERS).manifest.load_id
+    _narrow(engine, {"commodity_code": ["87"]}, "Russia,2021-01,8703,9,")
+    side.ask(engine.home, "withdraw", wide, "wrong", "me")
+    engine.commit()
+    assert engine.visible() == [("RUS", "8703", 9)]
+
+
+def test_a_row_outside_the_declared_scope_refuses_the_load(engine: Engine) -> None:
+    with pytest.raises(SourceRefused, match=r"row 1 .*outside the scope"):
+        _narrow(engine, {"commodity_code": ["87"]}, "Russia,2021-01,8601,9,")

@@ -14,7 +14,7 @@ renamed as (
         purchase_number,
         ceiling_price_rub,
         okpd2_code,
-        bid_count
+        cast(bid_count as integer) as bid_count
     from source
 
 )

@@ -16,7 +16,7 @@ renamed as (
         buyer_country_code,
         published_at,
         method_name,
-        lot_count
+        cast(lot_count as integer) as lot_count
     from source
 
 )

@@ -14,7 +14,7 @@ renamed as (
         series_code,
         period,
         frequency,
-        edition_year,
+        cast(edition_year as integer) as edition_year,
         value_usd
     from source
 
