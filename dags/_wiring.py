@@ -1,5 +1,7 @@
 """What the DAG files share: assets per dataset, defaults, and the task bodies' one-line calls."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +15,6 @@ DEFAULTS: dict[str, Any] = {
     "retry_exponential_backoff": True,
     "execution_timeout": timedelta(hours=2),
 }
-WRITER_POOL = "default_pool"
 CUSTOMS = ("customs_eurostat_flows", "customs_imf_totals")
 PROCUREMENT = (
     "procurement_eis_purchases",
@@ -29,6 +30,22 @@ def accepted(dataset: str) -> Asset:
     return Asset(f"dvina://accepted/{dataset}")
 
 
+@contextmanager
+def retried_only_when_it_may_get_better() -> Iterator[None]:
+    """Let Airflow retry a busy lock, a full disk or a network; anything else fails at once."""
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+    from ingest.errors import StorageFailed
+    from warehouse.errors import LockTimeout, PublishFailed
+
+    try:
+        yield
+    except (AirflowException, StorageFailed, LockTimeout, PublishFailed, OSError):
+        raise
+    except Exception as error:
+        raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+
+
 def ingest_inbox(dataset: str) -> list[str]:
     """Bring in what lies in the dataset's inbox; returns the names of accepted loads.
 
@@ -40,7 +57,8 @@ def ingest_inbox(dataset: str) -> list[str]:
     from dvina.pipeline import ingest, source_files
     from dvina.settings import settings
 
-    outcomes = [ingest(settings(), dataset, str(f)) for f in source_files(settings(), dataset)]
+    with retried_only_when_it_may_get_better():
+        outcomes = [ingest(settings(), dataset, str(f)) for f in source_files(settings(), dataset)]
     for outcome in outcomes:
         print(f"{outcome.dataset} {outcome.origin}: {outcome.state}. {outcome.counts}")
     rejected = [outcome.message for outcome in outcomes if outcome.state == "rejected"]
@@ -59,7 +77,8 @@ def build_marts() -> str:
     from dvina.build import build_and_publish
     from dvina.settings import settings
 
-    outcome = build_and_publish(settings())
+    with retried_only_when_it_may_get_better():
+        outcome = build_and_publish(settings())
     print(f"{outcome.state}: {outcome.message}")
     if outcome.state == "failed":
         raise AirflowFailException(outcome.message)

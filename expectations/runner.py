@@ -6,12 +6,11 @@ Great Expectations is imported here once per process, when it is first needed: t
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
-
-import duckdb
 
 from expectations.report import ERRORED, FAILED, PASSED, CheckResult, Offender
 from expectations.suite import Check
@@ -23,6 +22,7 @@ _ENGINE = {
     "isolation_level": "AUTOCOMMIT",
     "skip_autocommit_rollback": True,
     "pool_reset_on_return": None,
+    "connect_args": {"read_only": True},
 }
 
 
@@ -48,11 +48,12 @@ def run_checks(
         except Exception as error:
             answers[check.rule] = _errored(check, error)
     try:
-        results = _validate(file, table, schema, [expectation for _, expectation in known])
+        with _source(file) as source:
+            results = _validate(source, table, schema, [expectation for _, expectation in known])
+            for check, _ in known:
+                answers[check.rule] = _answer(check, results.get(check.rule), source, table, schema)
     except Exception as error:
         return tuple(answers.get(check.rule) or _errored(check, error) for check in checks)
-    for check, _ in known:
-        answers[check.rule] = _answer(check, results.get(check.rule), file, table, schema)
     return tuple(answers[check.rule] for check in checks)
 
 
@@ -65,9 +66,9 @@ def _expectation(check: Check) -> Any:
     return getattr(classes, name)(**check.arguments, meta={"rule": check.rule})
 
 
-def _validate(
-    file: Path, table: str, schema: str | None, expectations: Sequence[Any]
-) -> dict[str, Any]:
+@contextmanager
+def _source(file: Path) -> Iterator[Any]:
+    """The file as a data source of Great Expectations, closed afterwards."""
     gx = load_great_expectations()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
@@ -75,32 +76,38 @@ def _validate(
         "dvina", connection_string=f"duckdb:///{file}", kwargs=_ENGINE
     )
     try:
-        asset = source.add_table_asset(table, table_name=table, schema_name=schema)
-        batch = asset.add_batch_definition_whole_table("all").get_batch()
-        suite = gx.ExpectationSuite(name="dvina", expectations=list(expectations))
-        answer = batch.validate(suite, result_format="SUMMARY")
+        yield source
     finally:
+        source.get_execution_engine().close()
+        # The data source tested its connection by an engine of its own.
         source.get_execution_engine().engine.dispose()
+        source.get_engine().dispose()
+
+
+def _validate(
+    source: Any, table: str, schema: str | None, expectations: Sequence[Any]
+) -> dict[str, Any]:
+    gx = load_great_expectations()
+    asset = source.add_table_asset(table, table_name=table, schema_name=schema)
+    batch = asset.add_batch_definition_whole_table("all").get_batch()
+    suite = gx.ExpectationSuite(name="dvina", expectations=list(expectations))
+    answer = batch.validate(suite, result_format="SUMMARY")
     return {result.expectation_config.meta["rule"]: result for result in answer.results}
 
 
-def _answer(check: Check, result: Any, file: Path, table: str, schema: str | None) -> CheckResult:
+def _answer(check: Check, result: Any, source: Any, table: str, schema: str | None) -> CheckResult:
     if result is None:
         return _errored(check, RuntimeError("Great Expectations gave no answer"))
     raised = _exception(result.exception_info or {})
     if raised:
         return _errored(check, RuntimeError(raised))
     observed = _observed(result.result)
-    if result.success:
-        return CheckResult(
-            check.rule, check.severity, PASSED, check.column, observed, check.expected,
-            f"rule {check.rule} passed",
-        )  # fmt: skip
-    try:
-        offenders = _offenders(check, file, table, schema)
-    except duckdb.Error:
-        offenders = ()  # the verdict stands; only the examples are missing
-    return _failed(check, observed, offenders)
+    if not result.success:
+        return _failed(check, observed, _offenders(check, source, table, schema))
+    return CheckResult(
+        check.rule, check.severity, PASSED, check.column, observed, check.expected,
+        f"rule {check.rule} passed",
+    )  # fmt: skip
 
 
 def _failed(check: Check, observed: str, offenders: tuple[Offender, ...]) -> CheckResult:
@@ -139,20 +146,21 @@ def _observed(result: dict[str, Any]) -> str:
     return f"{result.get('observed_value')}"
 
 
-def _offenders(check: Check, file: Path, table: str, schema: str | None) -> tuple[Offender, ...]:
-    """At most MAX_OFFENDERS rows that break the check, by our own query."""
+def _offenders(check: Check, source: Any, table: str, schema: str | None) -> tuple[Offender, ...]:
+    """At most MAX_OFFENDERS rows that break the check, by a query of our own."""
     query = check.arguments.get("unexpected_rows_query")
     name = f'"{schema}"."{table}"' if schema else f'"{table}"'
-    if check.where is None and query is None:
-        return ()
-    rows = f"select * from {name} where {check.where}"
-    if check.where is None:
+    if check.where is not None:
+        rows = f"select * from {name} where {check.where}"
+    elif query is not None:
         rows = str(query).format(batch=name)
-    shown = f'"{check.column}"' if check.column else "t"
-    with duckdb.connect(file, read_only=True) as connection:
-        columns = {c[0] for c in connection.execute(f"from ({rows}) limit 0").description or ()}
-        number = "_row" if "_row" in columns else "0"
-        found = connection.execute(
+    else:
+        return ()
+    shown = f't."{check.column}"' if check.column else "t"
+    with source.get_execution_engine().engine.connect() as connection:
+        columns = connection.exec_driver_sql(f"from ({rows}) limit 0").keys()
+        number = "t._row" if "_row" in columns else "0"
+        found = connection.exec_driver_sql(
             f"select {number}, ({shown})::varchar from ({rows}) as t order by 1 "
             f"limit {MAX_OFFENDERS}"
         ).fetchall()

@@ -87,26 +87,18 @@ def _required(column: Column) -> list[Check]:
 
 
 def _range(column: Column) -> list[Check]:
-    if (column.minimum is None and column.maximum is None) or column.type not in _NUMBERS:
-        return []
-    least = None if column.minimum is None else _NUMBERS[column.type](column.minimum)
-    most = None if column.maximum is None else _NUMBERS[column.type](column.maximum)
+    # By SQL, because Great Expectations turns bounds into binary floats.
     name = _quote(column.name)
+    kind = _KINDS.get(column.type)
     beyond = [
-        *([f"{name} < {column.minimum}"] if least is not None else []),
-        *([f"{name} > {column.maximum}"] if most is not None else []),
+        f"{name} {sign} cast({_text(bound)} as {kind})"
+        for sign, bound in (("<", column.minimum), (">", column.maximum))
+        if bound is not None and kind
     ]
-    return [
-        Check(
-            f"{column.name}_in_range",
-            "ExpectColumnValuesToBeBetween",
-            {"column": column.name, "min_value": least, "max_value": most},
-            "stop",
-            f"between {column.minimum or '-'} and {column.maximum or '-'}",
-            column.name,
-            " or ".join(beyond),
-        )
-    ]
+    expected = f"between {column.minimum or '-'} and {column.maximum or '-'}"
+    return (
+        [_rows(f"{column.name}_in_range", column, " or ".join(beyond), expected)] if beyond else []
+    )
 
 
 def _list(column: Column) -> list[Check]:
@@ -132,21 +124,23 @@ def _pattern(column: Column) -> list[Check]:
     if not column.pattern or column.lookup or column.values:
         return []
     where = f"not regexp_full_match({_quote(column.name)}, {_text(column.pattern)})"
+    return [_rows(f"{column.name}_has_its_form", column, where, f"form {column.pattern}")]
+
+
+def _rows(rule: str, column: Column, where: str, expected: str) -> Check:
+    """A check that no row fulfils ``where``."""
     braced = where.replace("{", "{{").replace("}", "}}")
-    return [
-        Check(
-            f"{column.name}_has_its_form",
-            "UnexpectedRowsExpectation",
-            {"unexpected_rows_query": f"select * from {{batch}} where {braced}"},
-            "stop",
-            f"form {column.pattern}",
-            column.name,
-            where,
-        )
-    ]
+    query = f"select * from {{batch}} where {braced}"
+    arguments = {"unexpected_rows_query": query}
+    return Check(rule, "UnexpectedRowsExpectation", arguments, "stop", expected, column.name, where)
 
 
-_NUMBERS: Mapping[str, Any] = {"integer": int, "decimal": float}
+_KINDS = {
+    "integer": "bigint",
+    "decimal": "decimal(38, 10)",
+    "date": "date",
+    "timestamp": "timestamp",
+}
 
 
 def _quote(name: str) -> str:
