@@ -146,15 +146,34 @@ def _show_marts(database: Path, out: Console) -> None:
 
 
 def _show_cooperation(reader: duckdb.DuckDBPyConnection, out: Console) -> None:
-    for pair in reader.execute(
-        "select distinct pair_id from marts.mart_sector_cooperation order by 1"
-    ).fetchall():
+    """Per pair what one year says, and how much of the side-by-side view is unknown."""
+    pairs = reader.execute(
+        "select pair_id, count(*), count(exports_first_to_second_usd), "
+        "count(exports_second_to_first_usd) from marts.mart_sector_cooperation "
+        "group by 1 order by 1"
+    ).fetchall()
+    for pair, cells, forth, back in pairs:
+        first, second = pair.split("-")
         _show(
             reader,
-            f"mart_sector_cooperation: {pair[0]}, what is known per sector in 2021",
-            "select * from marts.mart_sector_cooperation "
-            f"where pair_id = '{pair[0]}' and period = '2021' order by sector_id limit 3",
+            f"mart_sector_cooperation: {pair} in 2021, million USD (sectors with any data)",
+            "select sector_id as sector, "
+            f'round(exports_first_to_second_usd / 1e6, 1) as "{first} sells", '
+            f'exports_first_to_second_coverage as "coverage", '
+            f'round(exports_second_to_first_usd / 1e6, 1) as "{second} sells", '
+            f'exports_second_to_first_coverage as "its coverage", '
+            f"round(coalesce(loans_second_to_first_repaid_usd, loans_first_to_second_repaid_usd) "
+            '/ 1e6, 1) as "repaid" from marts.mart_sector_cooperation '
+            f"where pair_id = '{pair}' and period = '2021' and coalesce("
+            "exports_first_to_second_usd, exports_second_to_first_usd, "
+            "loans_second_to_first_repaid_usd, loans_first_to_second_repaid_usd) is not null "
+            "order by 1",
             out,
+        )
+        out.print(
+            f"  Of {cells} sector-years, {first}'s sales are known in {forth} and {second}'s in "
+            f"{back}; the others are null with coverage 'no data', never 0.",
+            highlight=False,
         )
 
 

@@ -93,19 +93,11 @@ def judge_landed(contract: Contract, landed: Landed) -> dict[str, Any]:
     report = judge(contract, m.load_id, landed.segments, facts)
     reason = "passed every rule that stops"
     if report.outcome != "passed":
-        reason = f"{m.origin}: {report.summary()}. {_next_step(m)}"
+        reason = f"{m.origin}: {report.summary()} The former data stays."
     verdict = {**report.to_json(), "outcome": report.outcome, "reason": reason}
     landing.write_verdict(landed, verdict)
     reached("gate.after")
     return verdict
-
-
-def _next_step(m: Manifest) -> str:
-    look = f"Look with 'dvina quarantine show {m.load_id}'. " if m.rows_quarantined else ""
-    return (
-        f"{look}Mend the file or {m.dataset}.yml and ingest it again, or overrule with "
-        f"'dvina accept {m.load_id} --reason ...'. The former data stays."
-    )
 
 
 def clean_up(settings: Settings) -> None:

@@ -1,107 +1,128 @@
-"""The gate: judges a landed load, or marts written aside, without any lock.
+"""The gate: judges a landed load before it is committed, and marts before they are published.
 
-``judge`` looks at the load's segments through a view in a small DuckDB file of its own. Beside
-the expectations it checks the counts of the load. What cannot be checked is errored.
+``judge`` and ``judge_marts`` answer with a report and raise nothing for bad data, bad rules or
+damaged files: what could not be judged is an errored check, and never passes. They hold no lock,
+write only to a temporary directory of their own, and leave nothing open or behind. Great
+Expectations is imported at the first call, or ahead of time by ``warm``.
 """
 
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import duckdb
-import yaml
-
-from expectations.report import ERRORED, FAILED, PASSED, CheckResult, Report, report
-from expectations.runner import load_great_expectations, run_checks
-from expectations.suite import check_of, checks_of
+from expectations.engine import DEFAULT_MEMORY, Target, great_expectations
+from expectations.facts import LoadFacts, judge_facts
+from expectations.marts import grain, load_mart_rules
+from expectations.report import MARTS, CheckResult, Report
+from expectations.suite import ROW, literal, quote, suite_rules
+from expectations.validation import errored, told, validate
 from ingest.contract import Contract, Rule
 
-MARTS = Path(__file__).parent / "marts.yml"
+__all__ = ["LoadFacts", "judge", "judge_marts", "warm"]
 
-
-@dataclass(frozen=True)
-class LoadFacts:
-    """The counts of a load, in rows."""
-
-    rows_read: int
-    rows_landed: int
-    rows_quarantined: int
-    rows_duplicate: int
-    refusals: str = ""  # the commonest reason of refusal, in words
+_VIEW = "landed"
 
 
 def warm() -> None:
-    """Import Great Expectations ahead of time."""
-    load_great_expectations()
+    """Import Great Expectations, which takes seconds, before it is needed."""
+    great_expectations()
 
 
-def judge(contract: Contract, load_id: str, segments: Sequence[Path], facts: LoadFacts) -> Report:
-    """Judge a landed load; never raises for the data's sake."""
-    results = list(_counts(contract, facts))
-    if segments and facts.rows_landed:
-        with tempfile.TemporaryDirectory(prefix="dvina-gate-") as folder:
-            file = Path(folder) / "gate.duckdb"
-            try:
-                _lay_view(file, segments)
-                results += run_checks(file, "landed", checks_of(contract))
-            except duckdb.Error as error:
-                results.append(_unreadable(error))
-    return report(contract.dataset, load_id, tuple(results))
+def judge(
+    contract: Contract,
+    load_id: str,
+    segments: Sequence[Path],
+    facts: LoadFacts,
+    memory_limit: str = DEFAULT_MEMORY,
+) -> Report:
+    """Judge the Parquet segments of a landed load, and its counts, by its contract.
+
+    A load without segments has its counts judged only. ``memory_limit`` is DuckDB's; what does
+    not fit goes to the temporary directory.
+    """
+    results = (*judge_facts(contract, facts), *_judge_rows(contract, segments, facts, memory_limit))
+    return Report(contract.dataset, load_id, contract.identity, results, _now())
 
 
-def judge_marts(file: Path, version_id: str, rules: Path = MARTS) -> Report:
-    """Judge the marts of a DuckDB file that was written aside (schema ``marts``)."""
+def judge_marts(duckdb_file: Path, version_id: str, memory_limit: str = DEFAULT_MEMORY) -> Report:
+    """Judge the marts in a version's DuckDB file, written aside, by the rules of marts.yml."""
+    identity = MARTS
     results: list[CheckResult] = []
-    for mart, entries in yaml.safe_load(rules.read_text(encoding="utf-8")).items():
-        checks = [check_of(Rule(**{**e, "name": f"{mart}.{e['name']}"})) for e in entries]
-        results += run_checks(file, mart, checks, schema="marts")
-    return report("marts", version_id, tuple(results))
+    try:
+        marts = load_mart_rules()
+        identity = marts.identity
+        for mart, rules in marts.rules.items():
+            results += _judge_mart(duckdb_file, mart, rules, memory_limit)
+    except Exception as error:
+        results.append(_crash("marts_can_be_judged", error))
+    return Report(MARTS, version_id, identity, tuple(results), _now())
 
 
-def _lay_view(file: Path, segments: Sequence[Path]) -> None:
-    files = ", ".join("'" + str(path).replace("'", "''") + "'" for path in segments)
-    with duckdb.connect(file) as connection:
-        connection.execute(f"create view landed as from read_parquet([{files}])")
+def _judge_rows(
+    contract: Contract, segments: Sequence[Path], facts: LoadFacts, memory_limit: str
+) -> tuple[CheckResult, ...]:
+    counted = _rows_as_counted(facts)
+    if not segments:
+        lost = errored(counted, "There is no segment to read, yet rows are said to have landed.")
+        return (lost,) if facts.rows_landed else ()
+    try:
+        with TemporaryDirectory(prefix="dvina-gate-") as folder:
+            scratch = Path(folder)
+            database = _database(scratch, segments)
+            target = Target(database, "main", _VIEW, _VIEW, scratch, memory_limit=memory_limit)
+            return validate(target, (counted, *suite_rules(contract)))
+    except Exception as error:
+        return (_crash("load_can_be_judged", error),)
 
 
-def _unreadable(error: Exception) -> CheckResult:
-    return CheckResult(
-        "segments_are_readable", "stop", ERRORED, None, "unreadable", "Parquet segments",
-        f"the landed segments cannot be read: {error}",
-    )  # fmt: skip
+def _judge_mart(
+    database: Path, mart: str, rules: tuple[Rule, ...], memory_limit: str
+) -> tuple[CheckResult, ...]:
+    relation = f"(select rowid + 1 as {ROW}, * from {quote(MARTS)}.{quote(mart)})"
+    try:
+        with TemporaryDirectory(prefix="dvina-gate-") as folder:
+            key = grain(rules)
+            target = Target(database, MARTS, mart, relation, Path(folder), key, memory_limit)
+            return validate(target, rules)
+    except Exception as error:
+        return (_crash(f"{mart}.can_be_judged", error),)
 
 
-def _counts(contract: Contract, facts: LoadFacts) -> tuple[CheckResult, ...]:
-    limits = contract.limits
-    kept = facts.rows_landed + facts.rows_quarantined + facts.rows_duplicate
-    share = facts.rows_quarantined / facts.rows_read if facts.rows_read else 0.0
-    most = limits.max_rows
-    return (
-        _plain(
-            "counts_close", "stop", facts.rows_read == kept, f"{facts.rows_read} rows read",
-            f"{kept} landed, quarantined and duplicate",
-        ),
-        _plain(
-            "enough_rows", "stop", facts.rows_landed >= limits.min_rows,
-            f"{facts.rows_landed} rows landed", f"at least {limits.min_rows}",
-        ),
-        _plain(
-            "not_too_many_rows", "warn", most is None or facts.rows_landed <= most,
-            f"{facts.rows_landed} rows landed", f"at most {most or 'any number'}",
-        ),
-        _plain(
-            "few_rows_quarantined", "stop", share <= limits.max_quarantined_share,
-            f"{facts.rows_quarantined} of {facts.rows_read} rows ({share:.1%}) in quarantine"
-            + (f", most by {facts.refusals}" if facts.refusals else ""),
-            f"at most {limits.max_quarantined_share:.1%}",
-        ),
-    )  # fmt: skip
+def _database(scratch: Path, segments: Sequence[Path]) -> Path:
+    """A small DuckDB file whose one view reads the segments."""
+    import duckdb
+
+    files = ", ".join(literal(_as_is(path)) for path in segments)
+    database = scratch / "gate.duckdb"
+    with duckdb.connect(str(database)) as connection:
+        # hive_partitioning: a directory called 'a=b' would otherwise become a column.
+        connection.execute(
+            f"create view {_VIEW} as "
+            f"select * from read_parquet([{files}], hive_partitioning = false)"
+        )
+    return database
 
 
-def _plain(rule: str, severity: str, passed: bool, observed: str, expected: str) -> CheckResult:
-    verdict = "passed" if passed else f"failed: {observed} where {expected} is expected"
-    return CheckResult(
-        rule, severity, PASSED if passed else FAILED, None, observed, expected,
-        f"rule {rule} {verdict}",
-    )  # fmt: skip
+def _as_is(path: Path) -> str:
+    """A path in which DuckDB finds no pattern to expand."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in str(path.absolute()))
+
+
+def _rows_as_counted(facts: LoadFacts) -> Rule:
+    return Rule(
+        "rows_as_counted",
+        "expect_table_row_count_to_equal",
+        {"value": facts.rows_landed},
+        "stop",
+        "The segments hold as many rows as the load's manifest says.",
+    )
+
+
+def _crash(rule: str, error: Exception) -> CheckResult:
+    message = f"nothing could be judged: {type(error).__name__}: {told(error)}."
+    return CheckResult(rule, "stop", "errored", None, "not judged", "a judgement", message)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

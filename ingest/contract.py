@@ -236,11 +236,15 @@ def _column(entry: dict[str, Any]) -> Column:
     entry = dict(entry)
     for name in ("layouts", "nulls", "allowed"):
         if name in entry:
-            entry[name] = tuple(str(item) for item in entry[name])
+            entry[name] = tuple(_word(item) for item in entry[name])
     for name in ("minimum", "maximum", "constant"):
         if name in entry:
-            entry[name] = str(entry[name])
+            entry[name] = _word(entry[name])
     return Column(**entry)
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _digest(document: Mapping[str, Any]) -> str:
@@ -268,6 +272,8 @@ def _check(contract: Contract, path: Path) -> None:
             if r.severity not in SEVERITIES
         ),
     ]
+    if contract.key and contract.repeats == "legitimate" and contract.revision.kind != "event":
+        complaints.append("a key forbids repeats, so repeats cannot be legitimate")
     if contract.dataset != path.stem:
         complaints.append(f"dataset is {contract.dataset}, the file {path.stem}")
     if contract.revision.kind not in REVISION_KINDS:

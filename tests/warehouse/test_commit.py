@@ -160,7 +160,7 @@ def test_a_request_for_an_unknown_load_is_answered_with_an_error(engine: Engine)
 
 def test_events_are_appended_and_shown_once(home: Path, write: Write, tmp_path: Path) -> None:
     engine = Engine(
-        home, write, toy(tmp_path / "c", revision={"kind": "event"}, repeats="legitimate")
+        home, write, toy(tmp_path / "c", revision={"kind": "event"}, repeats="legitimate", key=[])
     )
     engine.load(*A)
     engine.load(A[0], "Russia,2021-03,8703,8,")

@@ -1,0 +1,182 @@
+"""Has Great Expectations judge an open table by rules, and reads its answers in three values.
+
+Every expectation is pushed down as SQL. One that raised is errored, whatever its ``success``
+says; so is a rule that cannot be turned into an expectation, and one that got no answer.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from expectations.breaches import (
+    QUERY,
+    UNEXPECTED_ROWS,
+    breaking_rows,
+    columns_of,
+    expected,
+    kind,
+    offenders,
+    shown,
+)
+from expectations.engine import OpenTable, Target, great_expectations, opened
+from expectations.errors import RuleUnusable
+from expectations.report import CheckResult, Offender
+from expectations.suite import BATCH, ROW
+from ingest.contract import Rule
+
+_MAX_TOLD = 400
+_MAX_COLUMNS = 6  # of a row that is shown when its rule names none
+_BIND = re.compile(r"(?<![:\w\\]):(?=\w)")
+
+
+def validate(target: Target, rules: Sequence[Rule]) -> tuple[CheckResult, ...]:
+    """One result per rule, in the order of the rules.
+
+    A rule that cannot be used or judged gives an errored result. What makes judging impossible
+    altogether (no such table, a damaged file) raises an error of DuckDB or Great Expectations.
+    """
+    usable: dict[int, Any] = {}
+    results: dict[int, CheckResult] = {}
+    for number, rule in enumerate(rules):
+        try:
+            usable[number] = _expectation(rule, number)
+        except RuleUnusable as error:
+            results[number] = errored(rule, str(error))
+    with opened(target) as table:
+        answers = _answers(table, usable)
+        columns = table.columns(f"select * from {target.relation}")
+        for number in usable:
+            results[number] = _result(table, columns, rules[number], answers.get(number))
+    return tuple(results[number] for number in range(len(rules)))
+
+
+def errored(rule: Rule, message: str) -> CheckResult:
+    """The result of a rule that could not be judged."""
+    return _check(rule, "errored", columns_of(rule, ()), "not judged", message)
+
+
+def told(error: object) -> str:
+    """An error's text on one line, cut where it gets long."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= _MAX_TOLD else f"{text[:_MAX_TOLD]} ..."
+
+
+def _expectation(rule: Rule, number: int) -> Any:
+    """The rule as an expectation that bears its number; raises RuleUnusable."""
+    gx = great_expectations()
+    arguments = dict(rule.arguments)
+    if kind(rule) == UNEXPECTED_ROWS:
+        query = arguments.get(QUERY)
+        if not isinstance(query, str) or BATCH not in query:
+            raise RuleUnusable(f"its '{QUERY}' is no SQL that reads from {BATCH}.")
+        arguments[QUERY] = _BIND.sub(r"\\:", query)  # SQLAlchemy takes :word for a parameter
+    try:
+        build = gx.expectations.registry.get_expectation_impl(kind(rule))
+        return build(**arguments, meta={"rule": number})
+    except Exception as error:
+        raise RuleUnusable(f"{rule.expectation} cannot be used: {told(error)}.") from error
+
+
+def _answers(table: OpenTable, usable: Mapping[int, Any]) -> dict[int, Any]:
+    """For each rule's number Great Expectations' result, or the error that it ended with."""
+    try:
+        return _judged(table, list(usable.values()))
+    except Exception:
+        # One expectation can bring a whole suite down: each is asked alone, so that the others
+        # are judged and the message names the right one.
+        answers: dict[int, Any] = {}
+        for number, expectation in usable.items():
+            try:
+                answers |= _judged(table, [expectation])
+            except Exception as error:
+                answers[number] = error
+        return answers
+
+
+def _judged(table: OpenTable, expectations: Sequence[Any]) -> dict[int, Any]:
+    # Handed over as a list: ``add_expectation`` silently drops one that equals another.
+    suite = great_expectations().ExpectationSuite(name="rules", expectations=expectations)
+    results = table.batch.validate(suite, result_format="SUMMARY").results
+    return {int(result.expectation_config.meta["rule"]): result for result in results}
+
+
+def _result(table: OpenTable, known: Sequence[str], rule: Rule, answer: Any) -> CheckResult:
+    columns = columns_of(rule, known)
+    if answer is None:
+        return errored(rule, "Great Expectations gave no answer.")
+    raised = told(answer) if isinstance(answer, Exception) else _raised(answer.exception_info)
+    if raised is not None:
+        return errored(rule, f"could not be judged: {raised}. {rule.why}")
+    observed = _observed(rule, answer.result)
+    if answer.success:
+        return _check(rule, "passed", columns, observed, f"{observed}, as expected")
+    found, trouble = _offenders(table, rule, columns, answer.result)
+    first = f" (first: {found[0]})" if found else trouble
+    place = {0: "", 1: f"column {columns[0]} has "} if columns else {0: ""}
+    where = place.get(len(columns), f"columns {', '.join(columns)} have ")
+    message = f"{where}{observed}, expected {_words(rule)}{first}. {rule.why}"
+    return _check(rule, "failed", columns, observed, message, found)
+
+
+def _check(
+    rule: Rule,
+    outcome: str,
+    columns: Sequence[str],
+    observed: str,
+    message: str,
+    found: tuple[Offender, ...] = (),
+) -> CheckResult:
+    column = ", ".join(columns) or None
+    return CheckResult(
+        rule.name, rule.severity, outcome, column, observed, _words(rule), message, found
+    )
+
+
+def _words(rule: Rule) -> str:
+    try:
+        return expected(rule)
+    except (KeyError, TypeError):  # arguments that do not fit their expectation
+        return str(dict(rule.arguments))
+
+
+def _raised(info: Any) -> str | None:
+    """The message of what an expectation raised; None when it raised nothing.
+
+    The information stands either flat, or apart for each metric that the expectation needed.
+    """
+    if not isinstance(info, Mapping) or not info:
+        return None
+    parts = [info] if "raised_exception" in info else list(info.values())
+    for part in parts:
+        if not isinstance(part, Mapping):
+            return told(part)
+        if part.get("raised_exception", True):
+            return told(part.get("exception_message") or "an unnamed error").rstrip(".")
+    return None
+
+
+def _observed(rule: Rule, result: Mapping[str, Any]) -> str:
+    if "unexpected_count" in result:
+        return f"{result['unexpected_count']} of {result.get('element_count')} rows against it"
+    value = told(result.get("observed_value"))
+    return f"{value} rows against it" if kind(rule) == UNEXPECTED_ROWS else value
+
+
+def _offenders(
+    table: OpenTable, rule: Rule, columns: Sequence[str], result: Mapping[str, Any]
+) -> tuple[tuple[Offender, ...], str]:
+    """The first rows that break a rule, or why they cannot be named."""
+    met = result.get("partial_unexpected_list") or []
+    target = table.target
+    try:
+        query = breaking_rows(rule, target.relation, met)
+        if query is None:
+            return tuple(Offender(0, ", ".join(columns), told(value)) for value in met), ""
+        names = table.columns(query.sql, query.parameters)
+        show = [name for name in columns if name in names]
+        show = show or [name for name in names if name != ROW][:_MAX_COLUMNS]
+        key = [name for name in target.key if name in names and name not in show]
+        rows = shown(query, names, [*show, *key])
+        return offenders(table.fetch(rows.sql, rows.parameters), show, key), ""
+    except Exception as error:
+        return (), f" (its rows could not be named: {told(error)})"

@@ -1,0 +1,140 @@
+"""A small contract of its own, loads landed as Parquet, and marts as a version holds them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from expectations.gate import LoadFacts, warm
+from ingest.contract import Contract, load_contract
+
+DOCUMENT: dict[str, Any] = {
+    "dataset": "toy_trades",
+    "version": 1,
+    "title": "Toy trades",
+    "description": "Made up for tests.",
+    "grain": "reporter, commodity, period",
+    "owner": "tests",
+    "publisher": {
+        "name": "Nobody", "url": "about:blank", "licence": "none", "terms_url": "about:blank",
+        "redistributable": False,
+    },
+    "revision": {"kind": "slice", "by": ["reporter_code", "period"]},
+    "key": ["reporter_code", "commodity_code", "period"],
+    "limits": {"min_rows": 1, "max_rows": 1000, "max_quarantined_share": 0.1},
+    "columns": [
+        {"name": "reporter_code", "source": "r", "type": "text", "description": "Reporter."},
+        {"name": "commodity_code", "source": "c", "type": "text", "pattern": r"[0-9]{4}",
+         "description": "Heading."},
+        {"name": "flow_code", "source": "f", "type": "text", "values": {"EXPORT": "X", "IMPORT": "M"},
+         "description": "Flow."},
+        {"name": "period", "source": "p", "type": "period", "minimum": "2000",
+         "description": "Month."},
+        {"name": "value_usd", "source": "v", "type": "decimal", "precision": 38, "scale": 2,
+         "minimum": 0, "maximum": "9000000000000000000.01", "description": "Value."},
+        {"name": "pieces", "source": "n", "type": "integer", "minimum": 0, "maximum": 9,
+         "required": False, "description": "Pieces."},
+        {"name": "seen_date", "source": "d", "type": "date", "layouts": ["%Y-%m-%d"],
+         "minimum": "2020-01-01", "required": False, "description": "Day."},
+        {"name": "is_final", "source": "b", "type": "boolean", "values": {"t": "true", "f": "false"},
+         "description": "Final."},
+        {"name": "edition_year", "constant": 2024, "type": "integer", "description": "Edition."},
+    ],
+}  # fmt: skip
+GOOD = {
+    "reporter_code": "BLR", "flow_code": "X", "period": "2024-03", "value_usd": "10.50",
+    "pieces": 3, "seen_date": None, "is_final": True, "edition_year": 2024,
+}  # fmt: skip
+
+MakeContract = Callable[..., Contract]
+Land = Callable[..., list[Path]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _great_expectations() -> None:
+    """Import Great Expectations once for all."""
+    warm()
+
+
+@pytest.fixture
+def contract(tmp_path: Path) -> MakeContract:
+    """The toy contract, with changes, read from YAML."""
+
+    def make(**changes: Any) -> Contract:
+        document = {**DOCUMENT, **changes}
+        folder = tmp_path / "contracts"
+        folder.mkdir(exist_ok=True)
+        text = yaml.safe_dump(document, sort_keys=False)
+        (folder / "toy_trades.yml").write_text(text, encoding="utf-8")
+        load_contract.cache_clear()
+        return load_contract("toy_trades", folder)
+
+    return make
+
+
+@pytest.fixture
+def land(tmp_path: Path, contract: MakeContract) -> Land:
+    """Writes rows (changes of a good one, commodity codes counting up) as one segment."""
+
+    def write(*changes: dict[str, Any], folder: str = "landing") -> list[Path]:
+        from decimal import Decimal
+
+        rows = [{**GOOD, "commodity_code": f"{i:04}", **c} for i, c in enumerate(changes, 1)]
+        columns = {}
+        for field in contract().schema:
+            if field.name == "_row":
+                values: list[Any] = list(range(1, len(rows) + 1))
+            else:
+                values = [row[field.name] for row in rows]
+            if pa.types.is_decimal(field.type):
+                values = [None if v is None else Decimal(v) for v in values]
+            columns[field.name] = pa.array(values, field.type)
+        (tmp_path / folder).mkdir(exist_ok=True)
+        path = tmp_path / folder / "segment-0001.parquet"
+        pq.write_table(pa.table(columns), path)
+        return [path]
+
+    return write
+
+
+def landed(rows: int) -> LoadFacts:
+    """The facts of a load of which every row landed."""
+    return LoadFacts(rows, rows, 0, 0)
+
+
+TABLES = {
+    "mart_sector_trade": "'BLR' as reporter_code, 'RUS' as partner_code, 's1' as sector_id, "
+    "'2024-03' as period, 'M' as frequency, 'X' as flow_code, 5.00::decimal(18, 2) as value_usd, "
+    "0.5::decimal(9, 6) as crosswalk_mass",
+    "mart_sector_procurement": "'RUS' as buyer_country_code, 'BLR' as supplier_country_code, "
+    "'s1' as sector_id, '2024-03' as period, 'M' as frequency, 3 as award_count, "
+    "2 as award_count_with_value, 9.00::decimal(18, 2) as award_value_usd, "
+    "1.0::decimal(9, 6) as crosswalk_mass",
+    "mart_sector_loans": "'RUS' as lender_code, 'BLR' as borrower_code, 's1' as sector_id, "
+    "'2024' as period, 'A' as frequency, 4.00::decimal(20, 2) as repaid_usd, "
+    "1.00::decimal(20, 2) as interest_usd, 0::decimal(9, 6) as crosswalk_mass",
+    "mart_sector_cooperation": "'BLR-RUS' as pair_id, 's1' as sector_id, '2024' as period",
+}
+
+
+@pytest.fixture
+def marts(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a version's DuckDB file with one good row per mart, then runs SQL on it."""
+
+    def write(*statements: str, folder: str = "version") -> Path:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        path = tmp_path / folder / "dvina.duckdb"
+        with duckdb.connect(str(path)) as connection:
+            connection.execute("create schema marts")
+            for table, columns in TABLES.items():
+                connection.execute(f"create table marts.{table} as select {columns}")
+            for statement in statements:
+                connection.execute(statement)
+        return path
+
+    return write
