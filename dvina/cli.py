@@ -154,6 +154,60 @@ def quarantine_show(
     _print_rows(rows(settings().home, load, limit), as_json, f"rows of {load}")
 
 
+@quarantine.command("replay")
+def quarantine_replay(dataset: str, as_json: Json = False) -> None:
+    """Drive the refused rows of loads in force again, after the contract or a lookup was mended."""
+    from dvina.replay import replay
+
+    answers = replay(settings(), dataset)
+    if as_json:
+        _print_json([vars(answer) for answer in answers])
+        return
+    for answer in answers:
+        out.print(
+            f"{answer.origin_load_id}: {answer.driven} rows driven again = {answer.passed} passed "
+            f"+ {answer.left} still refused",
+            highlight=False,
+            soft_wrap=True,
+        )
+        if answer.outcome:
+            _print_outcome(answer.outcome)
+    if not any(answer.driven for answer in answers):
+        out.print(f"{dataset}: no refused rows to replay")
+
+
+@app.command()
+def backup(target: Path) -> None:
+    """Copy everything but the archive into a new directory under TARGET."""
+    from warehouse.backup import backup as copy
+    from warehouse.lock import writer_lock
+
+    with writer_lock(settings().home, settings().lock_wait_s):
+        out.print(f"backed up to {copy(settings().home, target)}", soft_wrap=True)
+
+
+@app.command()
+def restore(source: Path) -> None:
+    """Bring a backup back into an empty DVINA_HOME."""
+    from warehouse.backup import restore as bring_back
+    from warehouse.lock import writer_lock
+
+    with writer_lock(settings().home, settings().lock_wait_s):
+        bring_back(source, settings().home)
+    out.print(f"restored into {settings().home}. Next: dvina status", soft_wrap=True)
+
+
+@app.command()
+def rebuild() -> None:
+    """Make a lost warehouse file anew from the landing and its journal."""
+    from warehouse.backup import rebuild as remake
+    from warehouse.lock import writer_lock
+
+    with writer_lock(settings().home, settings().lock_wait_s):
+        count = remake(settings().home, load_contract)
+    out.print(f"rebuilt from {count} events. Next: dvina build")
+
+
 @app.command()
 def build(
     force: Annotated[bool, typer.Option(help="Build although nothing changed.")] = False,

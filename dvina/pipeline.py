@@ -74,13 +74,13 @@ def ingest(settings: Settings, dataset: str, origin: str) -> Outcome:
     reached("ingest.landed")
     if refusal:
         _refuse(landed, refusal)
-        return _settle(settings, landed)
+        return settle(settings, landed)
     stands = side.standing(home, contract, landed)
     if stands:
         landing.remove(landed)
         return _unchanged(landed.manifest, stands)
     judge_landed(contract, landed)
-    return _settle(settings, landed)
+    return settle(settings, landed)
 
 
 def judge_landed(contract: Contract, landed: Landed) -> dict[str, Any]:
@@ -175,8 +175,8 @@ def _refuse(landed: Landed, message: str) -> None:
     landing.write_verdict(landed, verdict)
 
 
-def _settle(settings: Settings, landed: Landed) -> Outcome:
-    """Wait until the load is decided, by this process or by whoever holds the lock."""
+def settle(settings: Settings, landed: Landed) -> Outcome:
+    """Wait until a judged load is decided, by this process or by whoever holds the lock."""
     m, home = landed.manifest, settings.home
     deadline = monotonic() + settings.lock_wait_s
     while True:

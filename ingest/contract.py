@@ -7,6 +7,7 @@ the dictionary page. ``load_contract`` refuses a file that is not complete and c
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,6 +20,7 @@ import yaml
 from ingest.errors import ContractError
 
 CONTRACTS_DIR = Path(__file__).parent / "contracts"
+DIRECTORY_VARIABLE = "DVINA_CONTRACTS"  # another directory of contracts than the shipped one
 REVISION_KINDS = ("slice", "event", "snapshot", "key")
 COLUMN_TYPES = ("text", "integer", "decimal", "date", "timestamp", "period", "boolean")
 SEVERITIES = ("stop", "warn", "inform")
@@ -180,14 +182,23 @@ class Contract:
         raise ContractError(f"{self.dataset}: no column {name} in {self.dataset}.yml.")
 
 
-def dataset_names(directory: Path = CONTRACTS_DIR) -> tuple[str, ...]:
+def dataset_names(directory: Path | None = None) -> tuple[str, ...]:
     """Names of all datasets that have a contract, sorted."""
-    return tuple(sorted(path.stem for path in directory.glob("*.yml")))
+    return tuple(sorted(path.stem for path in (directory or contracts_dir()).glob("*.yml")))
+
+
+def contracts_dir() -> Path:
+    """Where contracts lie: the directory that ``DVINA_CONTRACTS`` names, else the shipped one."""
+    return Path(os.environ.get(DIRECTORY_VARIABLE) or CONTRACTS_DIR)
+
+
+def load_contract(dataset: str, directory: Path | None = None) -> Contract:
+    """Read and check one contract; raises ContractError with what to mend."""
+    return _load(dataset, directory or contracts_dir())
 
 
 @cache
-def load_contract(dataset: str, directory: Path = CONTRACTS_DIR) -> Contract:
-    """Read and check one contract; raises ContractError with what to mend."""
+def _load(dataset: str, directory: Path) -> Contract:
     path = directory / f"{dataset}.yml"
     if not dataset.isidentifier() or not path.is_file():
         known = ", ".join(dataset_names(directory)) or "none"

@@ -188,6 +188,30 @@ def write_segments(
     )
 
 
+def write_replay(
+    contract: Contract, origin: Landed, passing: pa.RecordBatch, place: Workplace
+) -> Manifest:
+    """Write rows of a load's quarantine that pass now, as a load linked to it."""
+    try:
+        with _Segments(contract, place.folder) as segments:
+            segments.add(passing, pa.RecordBatch.from_pylist([], QUARANTINE_SCHEMA))
+    except OSError as error:
+        raise _storage(contract.dataset, place.load_id, error) from error
+    return replace(
+        origin.manifest,
+        load_id=place.load_id,
+        contract_identity=contract.identity,
+        rows_read=passing.num_rows,
+        rows_landed=passing.num_rows,
+        rows_quarantined=0,
+        rows_duplicate=0,
+        segments=tuple(segments.names),
+        drift=(),
+        landed_at=now(),
+        replay_of=origin.manifest.load_id,
+    )
+
+
 def write_refusal(contract: Contract, fetched: Fetched, place: Workplace) -> Manifest:
     """Lay down a load without rows, for a source that was refused whole."""
     with _Segments(contract, place.folder):

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from ingest import archive, landing
-from ingest.contract import Contract, load_contract
+from ingest.contract import Contract, _load, load_contract
 from ingest.landing import Landed, Workplace
 from ingest.sources import open_source
 from warehouse.seal import seal
@@ -52,7 +52,7 @@ def toy(directory: Path, **changes: Any) -> Contract:
     document = {**TOY, **changes}
     path = directory / f"{document['dataset']}.yml"
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-    load_contract.cache_clear()
+    _load.cache_clear()
     return load_contract(document["dataset"], directory)
 
 

@@ -67,10 +67,11 @@ def _commit_loads(
         except (LandingDamaged, SchemaConflict) as error:
             # It would fail for ever and hold up everybody behind it.
             against = ledger.cause(f"cannot be committed: {error}", "warehouse")
-            yield in_transaction(connection, partial(_reject_load, landed, against))
+            yield in_transaction(connection, partial(reject_load, landed, against))
 
 
-def _reject_load(landed: Landed, why: Cause, connection: duckdb.DuckDBPyConnection) -> Decided:
+def reject_load(landed: Landed, why: Cause, connection: duckdb.DuckDBPyConnection) -> Decided:
+    """Decide against a load that cannot be written; runs inside the caller's transaction."""
     m = landed.manifest
     ledger.record_load(connection, landed, why)
     ledger.record_event(connection, "load", m.load_id, why)

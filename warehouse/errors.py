@@ -5,7 +5,8 @@ WarehouseError
 ├── SchemaTooNew      the file was written by a newer Dvina
 ├── SchemaConflict    a contract's column cannot stand in the raw table as it is
 ├── UnknownLoad       no load of that name, or not in the state that was asked for
-└── PublishFailed     a version could not be written, verified or switched
+├── PublishFailed     a version could not be written, verified or switched
+└── BackupFailed      a backup could not be written, checked or brought back
 """
 
 
@@ -27,6 +28,10 @@ class SchemaConflict(WarehouseError):
 
 class UnknownLoad(WarehouseError):
     """Raised when a command names a load that is not there or not in the needed state."""
+
+
+class BackupFailed(WarehouseError):
+    """Raised when a backup, a restore or a rebuild cannot be done; what was there stays."""
 
 
 class PublishFailed(WarehouseError):

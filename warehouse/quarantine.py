@@ -1,10 +1,15 @@
 """Reads the quarantine without the lock: from the Parquet beside each landed load."""
 
+import json
 from pathlib import Path
 from typing import Any
 
-from ingest.landing import QUARANTINE
-from warehouse.database import literal, open_memory
+import pyarrow as pa
+
+from ingest.contract import Contract
+from ingest.landing import QUARANTINE, Landed
+from warehouse import side
+from warehouse.database import literal, open_memory, quote
 from warehouse.errors import UnknownLoad
 
 
@@ -33,6 +38,51 @@ def rows(home: Path, load_id: str, limit: int) -> list[dict[str, Any]]:
         'select row, rule, "column", "value", source '
         f"from read_parquet({literal(str(files[0]))}) order by row limit {limit:d}",
     )
+
+
+def open_rows(home: Path, contract: Contract, origin: Landed) -> pa.Table:
+    """Refused rows of a load that no replay has taken yet: ``_row`` and the source's columns.
+
+    Lines that could not be split into fields are left out: they have no columns.
+    """
+    columns = ", ".join(
+        f"source[{literal(name)}] as {quote(name)}" for name in contract.source_columns
+    )
+    taken = [
+        path
+        for path in (home / "landing" / contract.dataset).glob("*/manifest.json")
+        if json.loads(path.read_text("utf-8"))["replay_of"] == origin.manifest.load_id
+        and side.load(home, path.parent.name) is not None
+    ]
+    segments = [literal(str(s)) for path in taken for s in path.parent.glob("segment-*.parquet")]
+    without = f"and row not in (select _row from {_parquet(segments)})" if segments else ""
+    with open_memory(home) as connection:
+        return connection.execute(
+            f"select row as _row, {columns} from {_parquet([literal(str(origin.quarantine))])} "
+            f"where rule <> 'malformed' {without} order by row"
+        ).to_arrow_table()
+
+
+def known_already(contract: Contract, origin: Landed, rows: pa.RecordBatch) -> pa.BooleanArray:
+    """Which rows have a key (or, without one, a content) that their load or they hold already."""
+    judged = contract.key or tuple(column.name for column in contract.columns)
+    if contract.repeats == "legitimate":
+        return pa.array([False] * rows.num_rows, pa.bool_())
+    names = ", ".join(quote(name) for name in judged)
+    segments = [literal(str(path)) for path in origin.segments]
+    with open_memory(origin.folder.parent) as connection:
+        connection.register("fresh", pa.Table.from_batches([rows]))
+        held = f"select {names} from {_parquet(segments)} union all " if segments else ""
+        table = connection.execute(
+            f"select row_number() over (partition by {names} order by _row) > 1 "
+            f"or hash({names}) in (select hash({names}) from ({held}select {names} from fresh "
+            "where false)) as known from fresh order by _row"
+        ).to_arrow_table()
+    return table["known"].combine_chunks()
+
+
+def _parquet(files: list[str]) -> str:
+    return f"read_parquet([{', '.join(files)}])"
 
 
 def _query(home: Path, sql: str) -> list[dict[str, Any]]:

@@ -42,6 +42,7 @@ where l.load_id in (select load_id from ledger.decisions where decision_no > {se
 
 def catch_up(connection: duckdb.DuckDBPyConnection, home: Path) -> None:
     """Write what the ledger knows and the side store does not yet."""
+    _write_journal(connection, home)
     row = connection.execute(
         "select coalesce(max(decision_no), 0) from ledger.decisions"
     ).fetchone()
@@ -57,6 +58,12 @@ def catch_up(connection: duckdb.DuckDBPyConnection, home: Path) -> None:
     for load in loads:
         _write(home / "ops" / "loads" / load["dataset"] / f"{load['load_id']}.json", load)
     note(home, last_decision=last)
+
+
+def journal(home: Path) -> Iterator[dict[str, Any]]:
+    """All events in their order: with the landing they are enough to rebuild the warehouse."""
+    for path in sorted((home / "landing" / ".journal").glob("*.json")):
+        yield json.loads(path.read_text("utf-8"))
 
 
 def note(home: Path, **facts: object) -> None:
@@ -139,6 +146,21 @@ def take_answer(path: Path) -> dict[str, Any] | None:
     entry: dict[str, Any] = json.loads(answered.read_text("utf-8"))
     answered.unlink()
     return entry
+
+
+def _write_journal(connection: duckdb.DuckDBPyConnection, home: Path) -> None:
+    folder = home / "landing" / ".journal"
+    written = max((int(path.stem) for path in folder.glob("*.json")), default=0)
+    events = connection.execute(
+        "select e.event_no, e.kind, l.dataset, e.load_id, e.reason, e.decided_by, "
+        "strftime(e.decided_at, '%Y-%m-%dT%H:%M:%S.%f+00:00') "
+        "from ledger.events as e join ledger.loads as l using (load_id) "
+        "where e.event_no > ? order by e.event_no",
+        [written],
+    ).fetchall()
+    for number, kind, dataset, load_id, reason, by, at in events:
+        entry = {"kind": kind, "dataset": dataset, "load_id": load_id, "reason": reason}
+        _write(folder / f"{number:010d}.json", {**entry, "by": by, "at": at})
 
 
 def _write_current(

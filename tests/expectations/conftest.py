@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from expectations.gate import LoadFacts, warm
-from ingest.contract import Contract, load_contract
+from ingest.contract import Contract, _load, load_contract
 
 DOCUMENT: dict[str, Any] = {
     "dataset": "toy_trades",
@@ -71,7 +71,7 @@ def contract(tmp_path: Path) -> MakeContract:
         folder.mkdir(exist_ok=True)
         text = yaml.safe_dump(document, sort_keys=False)
         (folder / "toy_trades.yml").write_text(text, encoding="utf-8")
-        load_contract.cache_clear()
+        _load.cache_clear()
         return load_contract("toy_trades", folder)
 
     return make
