@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-from expectations.gate import judge_marts, warm
 
 from dvina.settings import PROJECT, Settings
+from expectations.gate import judge_marts, warm
 from ingest.contract import dataset_names, load_contract
 from ingest.steps import reached
 from warehouse import builds, publish, side

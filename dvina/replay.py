@@ -6,6 +6,7 @@ what does not pass stays where it is. Rows of a load that is no longer in force 
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -40,9 +41,15 @@ def replay(settings: Settings, dataset: str) -> tuple[Replayed, ...]:
     entries = [
         entry
         for entry in side.loads(settings.home, dataset)
-        if entry["slices_in_force"] and entry["rows_quarantined"]
+        if entry["rows_quarantined"] and _in_force(entry)
     ]
     return tuple(_replay_load(settings, contract, str(entry["load_id"])) for entry in entries)
+
+
+def _in_force(entry: dict[str, Any]) -> bool:
+    if entry["slices"]:
+        return bool(entry["slices_in_force"])
+    return bool(entry["decisions"][-1]["decision"] == "accepted")
 
 
 def _replay_load(settings: Settings, contract: Contract, load_id: str) -> Replayed:

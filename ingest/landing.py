@@ -66,6 +66,7 @@ class Manifest:
     drift: tuple[str, ...]
     landed_at: str
     replay_of: str | None = None
+    quarantine_fingerprint: str = ""  # names the content of the refused rows; empty when none
     scope: dict[str, list[str]] = field(default_factory=dict)  # column -> prefixes it was cut to
     profile: dict[str, Any] = field(default_factory=dict)
 
@@ -363,12 +364,15 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def with_duplicates(manifest: Manifest, duplicates: int, profile: dict[str, Any]) -> Manifest:
+def sealed(
+    manifest: Manifest, duplicates: int, quarantine_fingerprint: str, profile: dict[str, Any]
+) -> Manifest:
     """The manifest after repeats were taken out of the landed rows."""
     return replace(
         manifest,
         rows_landed=manifest.rows_landed - duplicates,
         rows_duplicate=duplicates,
+        quarantine_fingerprint=quarantine_fingerprint,
         profile=profile,
     )
 

@@ -148,7 +148,10 @@ def _accept(
         raise UnknownLoad(f"Load {m.load_id} holds no rows that could be accepted.")
     unchanged = ledger.stage_units(connection, contract, landed)
     if unchanged == pq.read_metadata(landed.units).num_rows:
-        raise _Unchanged
+        if not m.rows_quarantined:
+            raise _Unchanged
+        ledger.accept_without_rows(connection, landed, why)
+        return Decided(m.load_id, m.dataset, "accepted", why.reason, 0, unchanged)
     _insert_rows(connection, contract, landed)
     reached("commit.superseding")
     count = ledger.accept_staged(connection, contract, landed, why)

@@ -27,6 +27,7 @@ create table if not exists ledger.loads (
     origin varchar not null, source_sha256 varchar not null, source_bytes bigint not null,
     rows_read bigint not null, rows_landed bigint not null, rows_quarantined bigint not null,
     rows_duplicate bigint not null, replay_of varchar, drift varchar[] not null,
+    quarantine_fingerprint varchar not null,
     landed_at timestamptz not null, committed_at timestamptz not null
 );
 create table if not exists ledger.units (

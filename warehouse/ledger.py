@@ -67,11 +67,11 @@ def record_load(connection: duckdb.DuckDBPyConnection, landed: Landed, why: Caus
     """Write down a load's counts and where it came from."""
     m = landed.manifest
     connection.execute(
-        "insert into ledger.loads values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert into ledger.loads values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             m.load_id, m.dataset, m.contract_identity, m.origin, m.source_sha256, m.source_bytes,
             m.rows_read, m.rows_landed, m.rows_quarantined, m.rows_duplicate, m.replay_of,
-            list(m.drift), m.landed_at, why.at,
+            list(m.drift), m.quarantine_fingerprint, m.landed_at, why.at,
         ],
     )  # fmt: skip
 
@@ -150,6 +150,15 @@ def accept_staged(
     )
     _decide(connection, "ours", "fate", m.dataset, why)
     return _number(connection, "select count(*) from ours where fate = 'accepted'")
+
+
+def accept_without_rows(connection: duckdb.DuckDBPyConnection, landed: Landed, why: Cause) -> None:
+    """Decide for a load that brings refused rows only: all its slices stand already."""
+    m = landed.manifest
+    connection.execute(
+        "insert into ledger.decisions values (?, ?, ?, null, 'accepted', ?, ?, ?)",
+        [last_decision(connection) + 1, m.dataset, m.load_id, why.reason, why.by, why.at],
+    )
 
 
 def reject(connection: duckdb.DuckDBPyConnection, landed: Landed, why: Cause) -> None:

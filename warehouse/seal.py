@@ -12,7 +12,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from ingest.contract import Contract
-from ingest.landing import NO_UNITS, UNITS, Manifest, with_duplicates
+from ingest.landing import NO_UNITS, QUARANTINE, UNITS, Manifest, sealed
 from warehouse.database import literal, open_memory, quote
 
 
@@ -28,7 +28,8 @@ def seal(contract: Contract, folder: Path, manifest: Manifest) -> Manifest:
         else:
             pq.write_table(NO_UNITS, folder / UNITS)
             profile = {}
-    return with_duplicates(manifest, duplicates, profile)
+        refused = _refused_fingerprint(connection, folder) if manifest.rows_quarantined else ""
+    return sealed(manifest, duplicates, refused, profile)
 
 
 def fingerprint_sql(contract: Contract) -> str:
@@ -84,6 +85,14 @@ def _write_units(
         f"{fingerprint_sql(contract)} as fingerprint from {_rows(folder, manifest)} {group} "
         f"order by slice) to {literal(str(folder / UNITS))} (format parquet)"
     )
+
+
+def _refused_fingerprint(connection: duckdb.DuckDBPyConnection, folder: Path) -> str:
+    row = connection.execute(
+        "select concat(count(*), ':', sum(hash(rule, source::varchar))) "
+        f"from read_parquet({literal(str(folder / QUARANTINE))})"
+    ).fetchone()
+    return str(row[0]) if row else ""
 
 
 def _profile(

@@ -23,6 +23,7 @@ from warehouse.errors import WarehouseError
 _LOADS = """
 select l.load_id, l.dataset, l.origin, l.source_sha256, l.contract_identity, l.rows_read,
     l.rows_landed, l.rows_quarantined, l.rows_duplicate, l.replay_of, l.drift,
+    l.quarantine_fingerprint,
     strftime(l.landed_at, '%Y-%m-%dT%H:%M:%SZ') as landed_at,
     (select list({'no': g.no, 'decision': g.decision, 'reason': g.reason, 'by': g.by,
         'at': g.noted_at, 'slices': g.slices} order by g.no)
@@ -102,7 +103,8 @@ def load(home: Path, load_id: str) -> dict[str, Any] | None:
 def standing(home: Path, contract: Contract, landed: Landed) -> str | None:
     """``accepted`` when every slice of the load stands already with the same content and contract.
 
-    ``withdrawn`` when some of them stand withdrawn, None when the load brings something new.
+    ``withdrawn`` when some of them stand withdrawn, None when the load brings something new, be
+    it only rows that were not refused before.
     """
     path = home / "ops" / "current" / f"{contract.dataset}.parquet"
     if not path.is_file():
@@ -113,9 +115,21 @@ def standing(home: Path, contract: Contract, landed: Landed) -> str | None:
     )
     fresh = pq.read_table(landed.units, columns=["slice", "fingerprint"])
     joined = fresh.join(stands, keys=["slice", "fingerprint"], join_type="inner")
+    if m.rows_quarantined and not _refused_before(home, landed):
+        return None
     if not fresh.num_rows or len(joined.group_by("slice").aggregate([])) < fresh.num_rows:
         return None
     return "withdrawn" if pc.any(pc.equal(joined["state"], "withdrawn")).as_py() else "accepted"
+
+
+def _refused_before(home: Path, landed: Landed) -> bool:
+    m = landed.manifest
+    return any(
+        entry["quarantine_fingerprint"] == m.quarantine_fingerprint
+        and entry["contract_identity"] == m.contract_identity
+        and any(decision["decision"] == "accepted" for decision in entry["decisions"])
+        for entry in loads(home, m.dataset)
+    )
 
 
 def ask(home: Path, wish: str, load_id: str, reason: str, by: str) -> Path:

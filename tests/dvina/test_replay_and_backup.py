@@ -180,3 +180,31 @@ def test_a_damaged_backup_is_refused_before_anything_is_written(
     assert not (tmp_path / "restored" / FILE).exists()
     with pytest.raises(BackupFailed, match="no whole backup"):
         restore(tmp_path, tmp_path / "restored")
+
+
+def test_a_file_with_refused_rows_sent_again_changes_nothing(toy: Installation) -> None:
+    assert toy.ingest(*GOOD, *BAD).state == "accepted"
+    before = toy.everything()
+    assert toy.ingest(*GOOD, *BAD).state == "unchanged"
+    assert toy.everything() == before
+
+
+def test_a_bad_row_among_slices_that_stand_is_judged_and_not_passed_over(
+    toy: Installation,
+) -> None:
+    toy.ingest(*GOOD)
+    bad = toy.ingest(*GOOD, "Russia,2021-02,8703,n/a,")
+    assert (bad.state, bad.rows_quarantined) == ("accepted", 1)
+    toy.contract(limits={"max_quarantined_share": 0.1})
+    worse = toy.ingest(*GOOD, "Russia,2021-02,8703,n/a,")
+    assert worse.state == "rejected"
+    assert len(toy.visible()) == 2
+
+
+def test_rows_refused_in_slices_that_stand_can_be_replayed(toy: Installation) -> None:
+    toy.ingest(*GOOD)
+    toy.ingest(*GOOD, "Russia,2021-02,8703,n/a,")
+    toy.contract(version=2, columns=_nulls_mended(), limits={"max_quarantined_share": 0.9})
+    (answer,) = replay(toy.settings, "toy_flows")
+    assert (answer.driven, answer.passed) == (1, 1)
+    assert len(toy.visible()) == 3
