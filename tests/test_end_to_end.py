@@ -138,7 +138,7 @@ def test_a_broken_copy_is_rejected_and_the_former_data_stays(
     done = installation.run("ingest", "customs_imf_totals", "--from", str(path))
     assert done.returncode == 1
     assert "rejected" in done.stdout
-    assert "1 of 18 rows (5.6%) in quarantine" in done.stdout
+    assert "1 of 18 rows quarantined (5.56%)" in done.stdout
     (load,) = [x for x in installation.json("loads") if x["origin"] == "totals_2025.csv"]
     (shown,) = installation.json("quarantine", "show", load["load_id"])
     assert (shown["row"], shown["column"], shown["value"]) == (3, "value_usd_millions", "a lot")
