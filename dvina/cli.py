@@ -251,6 +251,22 @@ def forget(dataset: str) -> None:
 
 
 @app.command()
+def doctor(as_json: Json = False) -> None:
+    """Look the installation over; exit code 3 when something is wrong."""
+    from dvina.doctor import examine
+
+    findings = examine(settings())
+    if as_json:
+        _print_json([vars(finding) for finding in findings])
+    else:
+        for finding in findings:
+            mark = "[green]well[/]" if finding.well else "[red]ill [/]"
+            out.print(f"{mark} {finding.subject}: {finding.seen}", highlight=False, soft_wrap=True)
+    if not all(finding.well for finding in findings):
+        raise typer.Exit(ENVIRONMENT_FAILED)
+
+
+@app.command()
 def demo() -> None:
     """Run the real DAGs over the shipped samples and show what the marts say."""
     from dvina.demo import run_demo

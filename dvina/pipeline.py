@@ -61,6 +61,7 @@ def ingest(settings: Settings, dataset: str, origin: str) -> Outcome:
     contract = load_contract(dataset)
     home = settings.home
     clean_up(settings)
+    archive.expire(home / "archive", contract)
     fetched = archive.fetch(contract, origin, home / "archive")
     reached("ingest.fetched")
     place = Workplace(home / "landing", dataset)

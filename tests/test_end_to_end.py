@@ -182,6 +182,21 @@ def test_a_withdrawn_load_leaves_the_marts_and_an_accepted_one_comes_back(
     assert installation.ask(query) == before
 
 
+def test_the_doctor_finds_an_installation_well_and_a_damaged_one_ill(
+    demo: tuple[Installation, str],
+) -> None:
+    assert demo[0].run("doctor").returncode == 0
+    segment = next((demo[0].home / "landing").rglob("segment-*.parquet"))
+    good = segment.read_bytes()
+    segment.write_bytes(good[:40])
+    try:
+        done = demo[0].run("doctor")
+    finally:
+        segment.write_bytes(good)
+    assert done.returncode == 3
+    assert "a segment cannot be read" in done.stdout
+
+
 def test_nothing_of_a_masked_or_private_kind_is_published(demo: tuple[Installation, str]) -> None:
     tables = demo[0].ask("select table_name from duckdb_tables() where schema_name = 'marts'")
     assert tables
