@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,18 +37,23 @@ def fetch(contract: Contract, origin: str, archive: Path) -> Fetched:
         target = archive / contract.dataset
         target.mkdir(parents=True, exist_ok=True, mode=0o700)
         aside = target / f".{uuid.uuid4().hex}.part"
-        with path.open("rb") as source, aside.open("xb") as copy:
+        with (
+            path.open("rb") as source,
+            aside.open("xb") as copy,
+            ThreadPoolExecutor(1) as hasher,
+        ):
             aside.chmod(0o600)
             before = os.fstat(source.fileno())
             while chunk := source.read(_CHUNK):
+                hashing = hasher.submit(digest.update, chunk)
                 size += len(chunk)
                 if size > contract.limits.max_file_bytes:
                     raise HostileInput(
                         f"{contract.dataset}: {path.name} is larger than "
                         f"{contract.limits.max_file_bytes} bytes (limits.max_file_bytes)."
                     )
-                digest.update(chunk)
                 copy.write(chunk)
+                hashing.result()
             after = os.fstat(source.fileno())
     except (SourceRefused, OSError) as error:
         _forget(locals().get("aside"))

@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Container, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -399,6 +400,9 @@ class _Segments:
         self._schema = contract.schema
         self._folder = folder
         self._writer: pq.ParquetWriter | None = None
+        # One write is in flight while the next batch is cast: compression leaves Python alone.
+        self._thread = ThreadPoolExecutor(1)
+        self._write: Future[None] | None = None
         self._quarantine = pq.ParquetWriter(folder / QUARANTINE, QUARANTINE_SCHEMA)
         self._in_segment = 0
         self.names: list[str] = []
@@ -409,9 +413,13 @@ class _Segments:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._quarantine.close()
-        if self._writer:
-            self._writer.close()
+        try:
+            self._settle()
+        finally:
+            self._thread.shutdown()
+            self._quarantine.close()
+            if self._writer:
+                self._writer.close()
 
     def add(self, landed: pa.RecordBatch, refused: pa.RecordBatch) -> None:
         """Append one cast batch."""
@@ -423,12 +431,20 @@ class _Segments:
         if self._writer is None or self._in_segment >= SEGMENT_ROWS:
             self._roll()
         assert self._writer is not None
-        self._writer.write_batch(landed, row_group_size=ROW_GROUP_ROWS)
+        self._settle()
+        self._write = self._thread.submit(self._writer.write_batch, landed, ROW_GROUP_ROWS)
         self._in_segment += landed.num_rows
         self.landed += landed.num_rows
         reached("ingest.mid_segment")
 
+    def _settle(self) -> None:
+        """Wait for the write in flight; raises what it raised."""
+        write, self._write = self._write, None
+        if write is not None:
+            write.result()
+
     def _roll(self) -> None:
+        self._settle()
         if self._writer:
             self._writer.close()
         self.names.append(f"segment-{len(self.names):05d}.parquet")

@@ -7,7 +7,9 @@ malformed, with their text; a file that is no delimited text at all is refused.
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,7 @@ from ingest.sources import Malformed, RawBatch
 
 BLOCK_BYTES = 4 * 1024**2
 HEADER_BYTES = 64 * 1024
-MAX_MALFORMED = 10_000
+MAX_MALFORMED, MAX_TEXT = 10_000, 4_000
 
 
 class DelimitedText:
@@ -33,6 +35,7 @@ class DelimitedText:
         self._path = path
         self._counter = RecordCounter(contract.format.quote)
         self._malformed: list[Malformed] = []
+        self._taken = 0  # how many of them were handed on
         self._stream = _Counted(open_bytes(path, contract.limits), self._counter)
         try:
             self._header = self._read_header()
@@ -52,20 +55,20 @@ class DelimitedText:
         given = 0
         with self._stream:
             try:
-                reader = self._open_reader(names)
-                for batch in reader:
-                    rows = self._number(given, batch.num_rows)
-                    given = int(rows[-1]) if batch.num_rows else given
-                    named = batch.rename_columns(self._header)
-                    damaged = self._stream.damaged
-                    yield RawBatch(named, pa.array(rows), self._take(), damaged)
+                with closing(_ahead(self._open_reader(names))) as ahead:
+                    for batch in ahead:
+                        rows = self._number(given, batch.num_rows)
+                        given = int(rows[-1]) if batch.num_rows else given
+                        named = batch.rename_columns(self._header)
+                        bad = self._take(given)
+                        yield RawBatch(named, pa.array(rows), bad, self._stream.damaged)
             except pa.ArrowInvalid as error:
                 raise self._refused(f"cannot be split into fields: {error}") from error
             self._stream.drain()
-        if self._malformed:
+        if len(self._malformed) > self._taken:
             empty = pa.RecordBatch.from_pylist([], pa.schema([(n, pa.string()) for n in names]))
-            none = pa.array([], pa.int64())
-            yield RawBatch(empty.rename_columns(self._header), none, self._take())
+            rest = self._take(self._malformed[-1].row)
+            yield RawBatch(empty.rename_columns(self._header), pa.array([], pa.int64()), rest)
 
     def records_read(self) -> int:
         """Records after the header, counted in the bytes."""
@@ -146,23 +149,38 @@ class DelimitedText:
     def _note_malformed(self, row: pacsv.InvalidRow) -> str:
         reason = f"{row.actual_columns} fields where the header has {row.expected_columns}"
         # pyarrow counts the skipped header as row 1.
-        self._malformed.append(Malformed((row.number or 1) - 1, row.text, reason))
+        self._malformed.append(Malformed((row.number or 1) - 1, row.text[:MAX_TEXT], reason))
         if len(self._malformed) > MAX_MALFORMED:
             return "error"
         return "skip"
 
     def _number(self, given: int, count: int) -> np.ndarray:
         """The next ``count`` record numbers, leaving out those of malformed records."""
-        bad = np.array([m.row for m in self._malformed if m.row > given], dtype=np.int64)
+        bad = np.array([m.row for m in self._malformed[self._taken :]], dtype=np.int64)
         span = np.arange(given + 1, given + 1 + count + len(bad), dtype=np.int64)
         return span[~np.isin(span, bad)][:count]
 
-    def _take(self) -> tuple[Malformed, ...]:
-        taken, self._malformed = tuple(self._malformed), []
-        return taken
+    def _take(self, last: int) -> tuple[Malformed, ...]:
+        """Malformed records up to record number ``last`` that were not handed on yet.
+
+        The reader runs ahead, so the list may already hold some of the batch to come.
+        """
+        first = self._taken
+        while self._taken < len(self._malformed) and self._malformed[self._taken].row <= last:
+            self._taken += 1
+        return tuple(self._malformed[first : self._taken])
 
     def _refused(self, what: str) -> SourceRefused:
         return SourceRefused(f"{self._contract.dataset}: {self._path.name} {what}.")
+
+
+def _ahead(batches: Iterator[pa.RecordBatch]) -> Generator[pa.RecordBatch, None, None]:
+    """The same batches, the next one being read while the present one is used."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = thread.submit(next, batches, None)
+            yield batch
 
 
 class _Counted(io.RawIOBase):

@@ -182,3 +182,18 @@ def test_whatever_bytes_follow_the_header_the_counts_close_or_the_file_is_refuse
     m = landed.manifest
     assert m.rows_read == m.rows_landed + m.rows_quarantined + m.rows_duplicate > 0
     assert len(_quarantine(landed.folder)) == m.rows_quarantined
+
+
+def test_record_numbers_stay_right_over_many_blocks_with_malformed_lines(
+    home: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.sources.delimited.BLOCK_BYTES", 4096)
+    bad = {7, 8, 500, 501, 1999, 2000}
+    lines = [
+        "broken" if n in bad else f"Russia,{2000 + n % 20}-01,{n:04d},{n},," for n in range(1, 2001)
+    ]
+    landed = land(toy(home / "c"), write("a.csv", HEADER + "\n".join(lines) + "\n"), home)
+    table = pq.read_table(landed.segments[0])
+    assert [int(v) for v in table["value_usd"].to_pylist()] == table["_row"].to_pylist()
+    assert table.num_rows == 1994
+    assert {row["row"] for row in _quarantine(landed.folder)} == bad
