@@ -68,6 +68,9 @@ create or replace macro ledger.current_units(of_dataset, horizon) as table
     where dataset = of_dataset and decision_no <= horizon and unit_id is not null
     group by unit_id
     having arg_max(decision, decision_no) = 'accepted';
+create or replace macro ledger.horizon_at(moment) as (
+    select coalesce(max(decision_no), 0) from ledger.decisions where decided_at <= moment
+);
 create or replace macro ledger.standing_units(of_dataset, horizon) as table
     select unit_id, state
     from (

@@ -23,8 +23,7 @@ def seal(contract: Contract, folder: Path, manifest: Manifest) -> Manifest:
         if manifest.segments:
             if contract.repeats == "forbidden":
                 duplicates = _take_out_repeats(connection, contract, folder, manifest)
-            _write_units(connection, contract, folder, manifest)
-            profile = _profile(connection, contract, folder, manifest)
+            profile = _measure(connection, contract, folder, manifest)
         else:
             pq.write_table(NO_UNITS, folder / UNITS)
             profile = {}
@@ -72,19 +71,44 @@ def _take_out_repeats(
     return count
 
 
-def _write_units(
+def _measure(
     connection: duckdb.DuckDBPyConnection, contract: Contract, folder: Path, manifest: Manifest
-) -> None:
+) -> dict[str, Any]:
+    """Write ``units.parquet`` and give the profile of the whole, both from one scan.
+
+    The profile holds per column: nulls, least, greatest, and the total of decimals, as text.
+    """
     by = [quote(name) for name in contract.revision.by]
-    pairs = ", ".join(f"{quote(name)} := {quote(name)}" for name in contract.revision.by)
-    name = f"to_json(struct_pack({pairs}))::varchar" if by else "'{}'"
-    chosen = "".join(f"{column}, " for column in by)
+    partial, whole = [], []
+    for number, column in enumerate(contract.columns):
+        name = quote(column.name)
+        partial += [f"count({name}) as n{number}", f"min({name}) as a{number}"]
+        partial += [f"max({name}) as z{number}"]
+        total = "null"
+        if column.type == "decimal":
+            partial.append(f"sum({name}) as t{number}")
+            total = f"sum(t{number})::varchar"
+        whole.append(
+            f"struct_pack(nulls := (sum(row_count) - sum(n{number}))::bigint, "
+            f"least := min(a{number})::varchar, greatest := max(z{number})::varchar, "
+            f"total := {total})"
+        )
     group = f"group by {', '.join(by)}" if by else ""
     connection.execute(
-        f"copy (select {chosen}{name} as slice, count(*) as row_count, "
-        f"{fingerprint_sql(contract)} as fingerprint from {_rows(folder, manifest)} {group} "
-        f"order by slice) to {literal(str(folder / UNITS))} (format parquet)"
+        f"create temp table slices as select {''.join(f'{column}, ' for column in by)}"
+        f"count(*) as row_count, {fingerprint_sql(contract)} as fingerprint, "
+        f"{', '.join(partial)} from {_rows(folder, manifest)} {group}"
     )
+    pairs = ", ".join(f"{quote(name)} := {quote(name)}" for name in contract.revision.by)
+    named = f"to_json(struct_pack({pairs}))::varchar" if by else "'{}'"
+    connection.execute(
+        f"copy (select {''.join(f'{column}, ' for column in by)}{named} as slice, row_count, "
+        f"fingerprint from slices order by slice) to {literal(str(folder / UNITS))} "
+        "(format parquet)"
+    )
+    answer = connection.execute(f"select {', '.join(whole)} from slices").fetchone()
+    assert answer is not None
+    return {column.name: value for column, value in zip(contract.columns, answer, strict=True)}
 
 
 def _refused_fingerprint(connection: duckdb.DuckDBPyConnection, folder: Path) -> str:
@@ -93,22 +117,3 @@ def _refused_fingerprint(connection: duckdb.DuckDBPyConnection, folder: Path) ->
         f"from read_parquet({literal(str(folder / QUARANTINE))})"
     ).fetchone()
     return str(row[0]) if row else ""
-
-
-def _profile(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, folder: Path, manifest: Manifest
-) -> dict[str, Any]:
-    """Per column: nulls, least, greatest, and the total of decimals; values as text."""
-    wanted = []
-    for column in contract.columns:
-        name = quote(column.name)
-        total = f"sum({name})::varchar" if column.type == "decimal" else "null"
-        wanted.append(
-            f"struct_pack(nulls := count(*) - count({name}), least := min({name})::varchar, "
-            f"greatest := max({name})::varchar, total := {total})"
-        )
-    answer = connection.execute(
-        f"select {', '.join(wanted)} from {_rows(folder, manifest)}"
-    ).fetchone()
-    assert answer is not None
-    return {column.name: value for column, value in zip(contract.columns, answer, strict=True)}

@@ -1,5 +1,6 @@
 """Quarantine replay, backup, restore and the rebuild of a lost warehouse, with the real gate."""
 
+import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from warehouse import side
 from warehouse.backup import backup, rebuild, restore
 from warehouse.database import FILE, open_warehouse
 from warehouse.errors import BackupFailed
+from warehouse.lock import writer_lock
 
 Write = Callable[[str, str | bytes], Path]
 GOOD = ("Belarus,2021-01,8703,1,", "Russia,2021-01,8704,2,")
@@ -208,3 +210,39 @@ def test_rows_refused_in_slices_that_stand_can_be_replayed(toy: Installation) ->
     (answer,) = replay(toy.settings, "toy_flows")
     assert (answer.driven, answer.passed) == (1, 1)
     assert len(toy.visible()) == 3
+
+
+def test_what_was_known_at_a_moment_can_be_asked(toy: Installation) -> None:
+    toy.ingest(*GOOD)
+    (between,) = toy.ask("select max(decided_at) + interval 1 microsecond from ledger.decisions")[0]
+    toy.ingest("Belarus,2021-01,8703,9,")
+    query = "select max(value_usd)::int from accepted.toy_flows_as_of(ledger.horizon_at({}))"
+    assert toy.ask(query.format(f"timestamptz '{between}'")) == [(2,)]
+    assert toy.ask(query.format("now()")) == [(9,)]
+
+
+def test_status_loads_and_requests_answer_while_the_warehouse_is_locked(
+    toy: Installation,
+) -> None:
+    load_id = toy.ingest(*GOOD).load_id
+    impatient = toy.settings.model_copy(update={"lock_wait_s": 0.5})
+    context = multiprocessing.get_context("fork")
+    held, done = context.Event(), context.Event()
+    process = context.Process(target=_hold, args=(toy.home, held, done))
+    process.start()
+    try:
+        assert held.wait(10)
+        assert [load["load_id"] for load in side.loads(toy.home)] == [load_id]
+        assert side.status(toy.home)["last_decision"] == 2
+        assert pipeline.request(impatient, "withdraw", load_id, "a test") is None
+    finally:
+        done.set()
+        process.join(10)
+    pipeline.commit(toy.settings)
+    assert toy.visible() == []
+
+
+def _hold(home: Path, held: Any, done: Any) -> None:
+    with writer_lock(home, 5):
+        held.set()
+        done.wait(60)
