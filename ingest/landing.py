@@ -24,12 +24,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ingest.archive import Fetched
-from ingest.casting import QUARANTINE_SCHEMA, cast_batch
+from ingest.casting import QUARANTINE_SCHEMA, CastBatch, cast_batch
 from ingest.contract import Contract
 from ingest.errors import (
     ContractError,
     CountsDisagree,
     LandingDamaged,
+    SchemaDrift,
     SourceRefused,
     StorageFailed,
 )
@@ -38,6 +39,7 @@ from ingest.steps import reached
 
 SEGMENT_ROWS = 1_000_000
 ROW_GROUP_ROWS = 122_880
+RETYPED_ROWS, RETYPED_SHARE = 20, 0.9  # so many values of another type are no bad rows but drift
 MANIFEST, VERDICT, WRITER = "manifest.json", "verdict.json", "writer.json"
 QUARANTINE, UNITS = "quarantine.parquet", "units.parquet"
 NO_UNITS = pa.table(
@@ -158,6 +160,8 @@ def write_segments(
         with _Segments(contract, place.folder) as segments:
             for raw in source.batches():
                 cast = cast_batch(contract, raw)
+                if not segments.landed + segments.refused:
+                    _check_types(contract, fetched, cast)
                 _check_scope(contract, cast.landed, scope or {})
                 segments.add(cast.landed, cast.refused)
     except OSError as error:
@@ -376,6 +380,26 @@ def sealed(
         quarantine_fingerprint=quarantine_fingerprint,
         profile=profile,
     )
+
+
+def _check_types(contract: Contract, fetched: Fetched, first: CastBatch) -> None:
+    """Refuse a source in whose first block nearly a whole column is of another type."""
+    rows = first.landed.num_rows + first.refused.num_rows
+    if rows < RETYPED_ROWS:
+        return
+    table = pa.Table.from_batches([first.refused])
+    counted = table.group_by(["rule", "column"]).aggregate([("value", "count"), ("value", "min")])
+    for entry in counted.to_pylist():
+        column = contract.column(entry["column"]) if entry["column"] else None
+        if column is None or entry["rule"] != f"not_{column.type}":
+            continue
+        if entry["value_count"] > RETYPED_SHARE * rows:
+            raise SchemaDrift(
+                f"{contract.dataset}: {fetched.origin} has another type in column {column.source}: "
+                f"{column.type} until now, but {entry['value_count']} of the first {rows} values "
+                f"are not, such as {entry['value_min']!r}. If the publisher changed it, change "
+                f"{contract.dataset}.yml and raise its version."
+            )
 
 
 def _check_scope(contract: Contract, rows: pa.RecordBatch, scope: dict[str, list[str]]) -> None:

@@ -197,3 +197,14 @@ def test_record_numbers_stay_right_over_many_blocks_with_malformed_lines(
     assert [int(v) for v in table["value_usd"].to_pylist()] == table["_row"].to_pylist()
     assert table.num_rows == 1994
     assert {row["row"] for row in _quarantine(landed.folder)} == bad
+
+
+def test_a_column_of_another_type_is_drift_before_any_row_is_written(
+    home: Path, write: Write
+) -> None:
+    entries = [f"Russia,2021-01,{n:04d},USD {n},," for n in range(1, 40)]
+    with pytest.raises(
+        SchemaDrift, match="column value: decimal until now, but 39 of the first 39"
+    ):
+        land(toy(home / "c"), write("a.csv", HEADER + "\n".join(entries) + "\n"), home)
+    assert not list((home / "landing").rglob("segment-*.parquet"))
