@@ -13,7 +13,7 @@ from typing import Any
 
 from dvina.settings import Settings
 from expectations.gate import LoadFacts, judge
-from ingest import archive, landing
+from ingest import archive, landing, segments
 from ingest.contract import Contract, load_contract
 from ingest.errors import CountsDisagree, SourceRefused
 from ingest.landing import Landed, Manifest, Workplace
@@ -148,14 +148,14 @@ def _land(
 ) -> tuple[Landed, str | None]:
     try:
         source = open_source(contract, fetched.path)
-        manifest = landing.write_segments(contract, source, fetched, place)
+        manifest = segments.write_segments(contract, source, fetched, place)
         manifest = seal(contract, place.folder, manifest)
         _check_counts(manifest)
         return place.publish(manifest), None
     except (SourceRefused, CountsDisagree) as error:
         message = str(error).replace(fetched.path.name, fetched.origin)
     place.empty()
-    return place.publish(landing.write_refusal(contract, fetched, place)), message
+    return place.publish(segments.write_refusal(contract, fetched, place)), message
 
 
 def _check_counts(m: Manifest) -> None:

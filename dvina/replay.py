@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from dvina.pipeline import Outcome, clean_up, judge_landed, settle
 from dvina.settings import Settings
-from ingest import landing
+from ingest import landing, segments
 from ingest.casting import cast_batch
 from ingest.contract import Contract, load_contract
 from ingest.landing import Landed, Workplace
@@ -75,7 +75,7 @@ def _replay_load(settings: Settings, contract: Contract, load_id: str) -> Replay
 def _land(home: Path, contract: Contract, origin: Landed, passing: pa.RecordBatch) -> Landed:
     place = Workplace(home / "landing", contract.dataset)
     try:
-        manifest = landing.write_replay(contract, origin, passing, place)
+        manifest = segments.write_replay(contract, origin, passing, place)
         return place.publish(seal(contract, place.folder, manifest))
     except BaseException:
         place.discard()

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from ingest import archive, landing
+from ingest import archive, landing, segments
 from ingest.contract import Contract, _load, load_contract
 from ingest.landing import Landed, Workplace
 from ingest.sources import open_source
@@ -68,7 +68,7 @@ def land(
     fetched = archive.fetch(contract, str(path), home / "archive")
     place = Workplace(home / "landing", contract.dataset)
     source = open_source(contract, fetched.path)
-    manifest = landing.write_segments(contract, source, fetched, place, scope)
+    manifest = segments.write_segments(contract, source, fetched, place, scope)
     return place.publish(seal(contract, place.folder, manifest))
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest import archive, landing
+from ingest import archive, landing, segments
 from ingest.errors import (
     CountsDisagree,
     HostileInput,
@@ -164,7 +164,7 @@ def test_a_reader_that_drops_or_repeats_a_row_is_caught(
     source = open_source(contract, fetched.path)
     assert isinstance(source, DelimitedText)
     with pytest.raises(CountsDisagree, match="holds 3 records"):
-        landing.write_segments(contract, _Faulty(source, fault), fetched, place)
+        segments.write_segments(contract, _Faulty(source, fault), fetched, place)
 
 
 @settings(
