@@ -119,7 +119,7 @@ def commit(settings: Settings, wait_s: float | None = None) -> None:
     wait = settings.lock_wait_s if wait_s is None else wait_s
     with (
         writer_lock(settings.home, wait),
-        open_warehouse(settings.home, settings.memory_limit) as connection,
+        open_warehouse(settings.home) as connection,
     ):
         reached("commit.locked")
         commit_pending(connection, settings.home, load_contract)

@@ -70,6 +70,7 @@ def write_segments(
             "Look for a stray quote, or report the file: a row would be lost."
         )
     reached("ingest.segments_written")
+    pa.default_memory_pool().release_unused()  # what follows has its own use for memory
     return Manifest(
         load_id=place.load_id,
         dataset=contract.dataset,
