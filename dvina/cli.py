@@ -16,10 +16,9 @@ from rich.table import Table
 from dvina.settings import settings
 from ingest.contract import dataset_names, load_contract
 from ingest.errors import ContractError, IngestError, SourceMissing, SourceRefused
+from warehouse import lock, side
 from warehouse import publish as published
-from warehouse import side
 from warehouse.errors import UnknownLoad, WarehouseError
-from warehouse.lock import holder
 
 app = typer.Typer(
     help="Customs, procurement and loans between two countries, per industrial sector.",
@@ -89,7 +88,7 @@ def status(as_json: Json = False) -> None:
         "last_decision": side.status(home).get("last_decision", 0),
         "last_build": side.status(home).get("last_build"),
         "published": version.version_id if version else None,
-        "lock": holder(home) if (home / "warehouse.lock.holder").exists() else "free",
+        "lock": lock.state(home),
     }
     if as_json:
         _print_json(facts)

@@ -10,6 +10,7 @@ import shutil
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +70,9 @@ def fetch(contract: Contract, origin: str, archive: Path) -> Fetched:
             f"{contract.dataset}: {path.name} changed while it was read. "
             "Wait until its writer is done and run again."
         )
-    kept = target / digest.hexdigest()
+    # Bytes that are not kept are this load's alone: another may read the same bytes beside it.
+    own = "" if contract.keep_archive_days else f".{uuid.uuid4().hex[:8]}"
+    kept = target / f"{digest.hexdigest()}{own}"
     aside.replace(kept)
     return Fetched(kept, path.name, digest.hexdigest(), size)
 
@@ -81,12 +84,19 @@ def release(contract: Contract, fetched: Fetched) -> None:
 
 
 def expire(archive: Path, contract: Contract, now: float | None = None) -> int:
-    """Remove archived bytes older than the contract keeps them; returns how many files went."""
-    oldest = (now or time.time()) - contract.keep_archive_days * 86_400
-    files = [p for p in (archive / contract.dataset).glob("*") if p.stat().st_mtime < oldest]
-    for path in files:
-        path.unlink(missing_ok=True)
-    return len(files)
+    """Remove archived bytes older than the contract keeps them; returns how many files went.
+
+    What is younger than a day stays in any case: a load may be reading it.
+    """
+    moment = now or time.time()
+    gone = 0
+    for path in (archive / contract.dataset).glob("*"):
+        days = 1 if path.name.startswith(".") else max(contract.keep_archive_days, 1)
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < moment - days * 86_400:
+                path.unlink()
+                gone += 1
+    return gone
 
 
 def forget(archive: Path, dataset: str) -> bool:

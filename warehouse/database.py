@@ -94,8 +94,9 @@ def open_warehouse(home: Path, memory: str = DEFAULT_MEMORY) -> Iterator[duckdb.
     """
     path = home / FILE
     try:
+        home.mkdir(parents=True, exist_ok=True)
         connection = duckdb.connect(path)
-    except duckdb.Error as error:
+    except (duckdb.Error, OSError) as error:
         raise WarehouseError(f"{path} cannot be opened: {error}") from error
     try:
         _configure(connection, home, memory)

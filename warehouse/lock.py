@@ -42,8 +42,19 @@ def writer_lock(home: Path, wait_s: float) -> Iterator[None]:
         lock.release()
 
 
+def state(home: Path) -> str:
+    """``free``, or who holds the lock, in words; does not wait."""
+    lock = _lock(home)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return holder(home)
+    lock.release()
+    return "free"
+
+
 def holder(home: Path) -> str:
-    """Who holds the lock, in words."""
+    """Who noted down that they hold the lock; a note proves nothing by itself."""
     try:
         note = json.loads(_note(home).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -23,7 +23,7 @@ from ingest.steps import reached
 from warehouse.database import literal, quote
 from warehouse.errors import PublishFailed
 
-DATABASE, MANIFEST = "dvina.duckdb", "manifest.json"
+DATABASE, MANIFEST, ROLLED_BACK = "dvina.duckdb", "manifest.json", "rolled_back.json"
 STORAGE_VERSION = "v1.2.0"  # BI drivers built on DuckDB 1.2 can open it
 MARTS, OPS = "marts", "ops"
 OPS_TABLES: Mapping[str, str] = {
@@ -65,6 +65,8 @@ def write_aside(
     present = current(home)
     if present is not None and dict(present.tables) == tables:
         return None
+    if _rolled_back(home) == tables:
+        return None
     version_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(2)}"
     folder = home / "published" / "versions" / f".{version_id}.part"
     try:
@@ -90,8 +92,8 @@ def switch(home: Path, version: Version, keep: int) -> Version:
     version.folder.rename(final)
     reached("publish.before_switch")
     published = home / "published"
-    _point(published / "current", Path("versions") / version.version_id)
     _point(published / "current.duckdb", Path("current") / DATABASE)
+    _point(published / "current", Path("versions") / version.version_id)
     _flush(published)
     reached("publish.after_switch")
     _retire(home, keep)
@@ -122,6 +124,11 @@ def roll_back(home: Path) -> Version:
     )
     if not older:
         raise PublishFailed("There is no older version to go back to.")
+    assert present is not None
+    # Until something changes, the next build must not bring the same version back.
+    aside = home / "published" / f".{ROLLED_BACK}"
+    aside.write_text(json.dumps(dict(present.tables)), encoding="utf-8")
+    aside.replace(home / "published" / ROLLED_BACK)
     _point(home / "published" / "current", Path("versions") / older[-1])
     restored = current(home)
     assert restored is not None
@@ -130,7 +137,11 @@ def roll_back(home: Path) -> Version:
 
 def clean(home: Path) -> None:
     """Remove versions that a killed publish left behind; hold the writer's lock."""
-    for folder in (home / "published" / "versions").glob(".*.part"):
+    versions = home / "published" / "versions"
+    present = current(home)
+    newest = present.version_id if present else ""
+    never_current = [folder for folder in versions.glob("[!.]*") if folder.name > newest]
+    for folder in (*versions.glob(".*.part"), *never_current):
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -205,6 +216,14 @@ def _write_manifest(
         "sha256": {str(path.relative_to(folder)): _sha256(path) for path in files},
     }
     (folder / MANIFEST).write_text(json.dumps(entry, indent=1), encoding="utf-8")
+
+
+def _rolled_back(home: Path) -> dict[str, str] | None:
+    try:
+        tables: dict[str, str] = json.loads((home / "published" / ROLLED_BACK).read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    return tables
 
 
 def _verify(version: Version) -> None:

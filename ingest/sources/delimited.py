@@ -22,7 +22,7 @@ from ingest.errors import IngestError, SchemaDrift, SourceRefused
 from ingest.records import RecordCounter
 from ingest.sources import Malformed, RawBatch
 
-BLOCK_BYTES = 4 * 1024**2
+BLOCK_BYTES = 1024**2
 HEADER_BYTES = 64 * 1024
 MAX_MALFORMED, MAX_TEXT = 10_000, 4_000
 
@@ -50,7 +50,7 @@ class DelimitedText:
         return self._drift
 
     def batches(self) -> Iterator[RawBatch]:
-        """Raw batches of about 4 MiB; malformed records ride with the batch after them."""
+        """Raw batches of about 1 MiB; malformed records ride with the batch after them."""
         names = [_safe(name) for name in self._header]
         given = 0
         with self._stream:
