@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     @field_validator("home", "inbox")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
+        if "?" in str(value):
+            raise ValueError(f"{value} holds a '?', which DuckDB takes for parameters")
         return value.expanduser().absolute()
 
     @classmethod

@@ -7,6 +7,7 @@ is refused.
 
 import gzip
 import io
+import lzma
 import zipfile
 import zlib
 from pathlib import Path
@@ -78,15 +79,15 @@ class _Bounded(io.BufferedIOBase):
 
     def read(self, size: int | None = -1, /) -> bytes:
         size = 1024**2 if size is None or size < 0 else size
-        if self._head:
-            taken, self._head = self._head[:size], self._head[size:]
-            return taken
-        return self._pull(size)
+        taken, self._head = self._head[:size], self._head[size:]
+        return taken + (self._pull(size - len(taken)) if len(taken) < size else b"")
 
     def _pull(self, size: int) -> bytes:
         try:
             chunk = self._inner.read(size)
-        except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile) as error:
+        except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError) as error:
+            if self._swell is None and isinstance(error, OSError):
+                raise  # a plain file: the disk, not the data
             raise SourceRefused(
                 f"{self._name} is damaged or was cut in transfer: {error}. Fetch it again."
             ) from error

@@ -134,7 +134,8 @@ class DelimitedText:
         if twice:
             raise SchemaDrift(f"{where} has the column {', '.join(twice)} more than once.")
         if missing:
-            hint = f"; it has instead: {', '.join(unknown)}" if unknown else ""
+            instead = ", ".join(name[:60] for name in unknown[:10])
+            hint = f"; it has instead: {instead}" if unknown else ""
             raise SchemaDrift(
                 f"{where} misses the column {', '.join(missing)}{hint}. If the publisher renamed "
                 f"it, change 'source' in {self._contract.dataset}.yml and raise its version."
@@ -144,7 +145,7 @@ class DelimitedText:
                 f"{where} has the unknown column {', '.join(unknown)}. Describe it in "
                 f"{self._contract.dataset}.yml and raise its version."
             )
-        return tuple(f"unknown column {name}" for name in unknown)
+        return tuple(f"unknown column {name[:60]}" for name in unknown[:100])
 
     def _note_malformed(self, row: pacsv.InvalidRow) -> str:
         reason = f"{row.actual_columns} fields where the header has {row.expected_columns}"
@@ -195,7 +196,8 @@ class _Counted(io.RawIOBase):
 
     def peek(self, size: int) -> bytes:
         """The first bytes, which the reader will still get."""
-        self._ready = self._pull(size)
+        while len(self._ready) < size and (more := self._pull(size - len(self._ready))):
+            self._ready += more  # a decompressor may give less than it is asked for
         return self._ready
 
     def readable(self) -> bool:
@@ -257,7 +259,7 @@ def not_delimited(head: bytes) -> str | None:
         return "is empty"
     if start.startswith((b"<!doctype html", b"<html", b"<head")):
         return "is an HTML page, not data: the publisher answered with an error or a login page"
-    if start.startswith((b"<?xml", b"{", b"[{")):
+    if start.startswith((b"<", b"{", b"[")):
         return "is XML or JSON, not delimited text"
     if start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in head[:64]:
         return "is UTF-16 or binary, not UTF-8 text: wrong encoding"

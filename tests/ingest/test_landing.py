@@ -1,6 +1,9 @@
 """Landing a file: counts close, what is refused is kept, and bad files leave nothing."""
 
+import gzip
+import io
 import json
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -208,3 +211,16 @@ def test_a_column_of_another_type_is_drift_before_any_row_is_written(
     ):
         land(toy(home / "c"), write("a.csv", HEADER + "\n".join(entries) + "\n"), home)
     assert not list((home / "landing").rglob("segment-*.parquet"))
+
+
+@pytest.mark.parametrize("packed", ["gz", "zip"])
+def test_a_packed_file_lands_like_the_plain_one(home: Path, write: Write, packed: str) -> None:
+    text = rows(*GOOD).encode()
+    if packed == "gz":
+        content = gzip.compress(text)
+    else:
+        with zipfile.ZipFile(buffer := io.BytesIO(), "w", zipfile.ZIP_DEFLATED) as archived:
+            archived.writestr("a.csv", text)
+        content = buffer.getvalue()
+    landed = land(toy(home / "c"), write(f"a.csv.{packed}", content), home)
+    assert (landed.manifest.rows_read, landed.manifest.rows_landed) == (3, 3)
