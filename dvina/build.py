@@ -155,6 +155,7 @@ def _run_dbt(settings: Settings) -> str | None:
         "--target-path", str(out / "target"), "--log-path", str(out / "logs"), "--quiet",
         "--vars", json.dumps(_variables(settings)),
     ]  # fmt: skip
+    logging.raiseExceptions = False  # a full disk must not fill the terminal too
     try:
         answer = dbtRunner(callbacks=[_mid_models]).invoke(arguments)
     finally:

@@ -6,6 +6,7 @@ ledger names the load.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,8 @@ def in_transaction(connection: duckdb.DuckDBPyConnection, work: Work) -> Decided
         reached("commit.in_transaction")
         connection.commit()
     except BaseException:
-        connection.rollback()
+        with suppress(duckdb.Error):  # a commit that failed has ended the transaction already
+            connection.rollback()
         raise
     reached("commit.committed")
     return decided

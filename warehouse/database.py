@@ -5,7 +5,7 @@ Hold the writer's lock while a connection is open; ``:memory:`` connections need
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -15,6 +15,12 @@ from warehouse.errors import SchemaTooNew, WarehouseError
 SCHEMA_VERSION = 1
 FILE = "warehouse.duckdb"
 DEFAULT_MEMORY = "256MB"
+STORAGE_ERRORS = (
+    duckdb.IOException,
+    duckdb.TransactionException,
+    duckdb.FatalException,
+    duckdb.OutOfMemoryException,
+)
 
 _SCHEMA = """
 create schema if not exists raw;
@@ -102,8 +108,14 @@ def open_warehouse(home: Path, memory: str = DEFAULT_MEMORY) -> Iterator[duckdb.
         _configure(connection, home, memory)
         _bring_up_to_date(connection, path)
         yield connection
+    except STORAGE_ERRORS as error:
+        raise WarehouseError(
+            f"{path.name} cannot be written: {error}. What was landed is kept. Make space or mend "
+            "the permission, then run again."
+        ) from error
     finally:
-        connection.close()
+        with suppress(duckdb.Error):
+            connection.close()
 
 
 @contextmanager

@@ -13,11 +13,25 @@ import pyarrow.parquet as pq
 
 from ingest.contract import Contract
 from ingest.landing import NO_UNITS, QUARANTINE, UNITS, Manifest, sealed
-from warehouse.database import literal, open_memory, quote
+from warehouse.database import STORAGE_ERRORS, literal, open_memory, quote
+from warehouse.errors import WarehouseError
 
 
 def seal(contract: Contract, folder: Path, manifest: Manifest) -> Manifest:
-    """Write ``units.parquet`` into ``folder``; returns the manifest with repeats and profile."""
+    """Write ``units.parquet`` into ``folder``; returns the manifest with repeats and profile.
+
+    Raises WarehouseError when the disk refuses.
+    """
+    try:
+        return _seal(contract, folder, manifest)
+    except (*STORAGE_ERRORS, OSError) as error:
+        raise WarehouseError(
+            f"{contract.dataset} load {manifest.load_id}: the landing cannot be written: {error}. "
+            "Nothing was landed. Make space or mend the permission, then run again."
+        ) from error
+
+
+def _seal(contract: Contract, folder: Path, manifest: Manifest) -> Manifest:
     with open_memory(folder) as connection:
         duplicates = 0
         if manifest.segments:

@@ -24,6 +24,7 @@ from ingest.sources import Malformed, RawBatch
 
 BLOCK_BYTES = 1024**2
 HEADER_BYTES = 64 * 1024
+MAX_RECORD_BYTES = BLOCK_BYTES  # the reader needs a whole record in a block
 MAX_MALFORMED, MAX_TEXT = 10_000, 4_000
 
 
@@ -33,7 +34,7 @@ class DelimitedText:
     def __init__(self, contract: Contract, path: Path) -> None:
         self._contract = contract
         self._path = path
-        self._counter = RecordCounter(contract.format.quote)
+        self._counter = RecordCounter(contract.format.quote, MAX_RECORD_BYTES)
         self._malformed: list[Malformed] = []
         self._taken = 0  # how many of them were handed on
         self._stream = _Counted(open_bytes(path, contract.limits), self._counter)
@@ -110,7 +111,10 @@ class DelimitedText:
         problem = not_delimited(head)
         if problem:
             raise self._refused(problem)
-        line = head.split(b"\n", 1)[0].removesuffix(b"\r")
+        line, newline, _ = head.partition(b"\n")
+        if not newline and len(head) >= HEADER_BYTES:
+            raise self._refused(f"has a header longer than {HEADER_BYTES} bytes")
+        line = line.removesuffix(b"\r")
         text = line.decode("utf-8-sig")
         if self._stream.damaged and "\ufffd" in text:
             at = text.index("\ufffd") + 1
