@@ -152,7 +152,8 @@ def _run_dbt(settings: Settings) -> str | None:
     out = settings.home / "dbt"
     arguments = [
         "build", "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
-        "--target-path", str(out / "target"), "--log-path", str(out / "logs"), "--quiet",
+        "--target-path", str(out / "target"), "--log-path", str(out / "logs"),
+        "--log-level", "none", "--log-level-file", "debug",
         "--vars", json.dumps(_variables(settings)),
     ]  # fmt: skip
     logging.raiseExceptions = False  # a full disk must not fill the terminal too
