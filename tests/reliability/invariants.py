@@ -84,7 +84,6 @@ def check_toy(home: Path, *files: Expected) -> None:
 def check_home(home: Path) -> None:
     """Landing, ledger, tables and side store agree, and nothing is left over."""
     assert [p.name for p in (home / "landing" / ".work").glob("*")] == []
-    assert [p.name for p in (home / "archive").rglob("*.part")] == []
     with writer_lock(home, 0.5), open_warehouse(home) as connection:
         facts = _facts(connection)
     loads = facts["loads"]

@@ -76,6 +76,10 @@ class Child:
         value, error, peak = pickle.loads(path.read_bytes())
         return Ended(None, value, error, peak, seconds, self._printed())
 
+    def runs(self) -> bool:
+        """True while it has not ended."""
+        return not self._is_over()
+
     def kill(self) -> None:
         """End it and what it started, by SIGKILL."""
         self._end_group()

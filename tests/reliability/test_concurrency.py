@@ -54,7 +54,9 @@ def test_eight_processes_that_bring_the_same_file_make_one_load(
     nursery: Nursery, tmp_path: Path, note: Note
 ) -> None:
     home, path = tmp_path / "home", SAMPLES / TOTALS / f"{TOTALS}.csv"
-    _at_once(nursery, [lambda: load(settings(home), TOTALS, path)] * LOADERS, ("accepted", "unchanged"))
+    _at_once(
+        nursery, [lambda: load(settings(home), TOTALS, path)] * LOADERS, ("accepted", "unchanged")
+    )
     assert len(side.loads(home)) == 1
     check_home(home)
     note("eight processes bring the same file at once", 1, "one load, every row once")
@@ -76,13 +78,19 @@ def test_processes_that_load_one_dataset_leave_each_others_bytes_alone(
     check_home(home)
     left = list((home / "archive").rglob("*"))
     assert [p for p in left if p.is_file()] == [] if days == 0 else left
-    note(f"eight files of one dataset at once, bytes kept {days} days", 2, "all accepted, none took another's bytes")
+    note(
+        f"eight files of one dataset at once, bytes kept {days} days",
+        2,
+        "all accepted, none took another's bytes",
+    )
 
 
 def _side_by_side(
     prepared: Prepared, nursery: Nursery, folder: Path, note: Note, builds: int
 ) -> None:
-    conf = prepared.copy(prepared.published, folder / "home").model_copy(update={"lock_wait_s": LOCK_WAIT_S})
+    conf = prepared.copy(prepared.published, folder / "home").model_copy(
+        update={"lock_wait_s": LOCK_WAIT_S}
+    )
     home, work = conf.home, _loads(folder)
     before = len(side.loads(home))
     stop = folder / "stop"
@@ -133,7 +141,9 @@ def _split(folder: Path, dataset: str, by: tuple[str, ...], value: str, parts: i
     numbers: dict[tuple[str, ...], int] = {}
     for record in records:
         number = numbers.setdefault(tuple(record[name] for name in by), len(numbers))
-        whole = str(float(record[value]) + 1) if "." in record[value] else str(int(record[value]) + 1)
+        whole = (
+            str(float(record[value]) + 1) if "." in record[value] else str(int(record[value]) + 1)
+        )
         groups[number % parts].append({**record, value: whole})
     assert len(groups) == parts
     paths = []
@@ -176,7 +186,9 @@ def _read(home: Path, stop: Path) -> Seen:
             before = _manifest(home)
             with duckdb.connect(home / "published" / "current.duckdb", read_only=True) as reader:
                 counts = {
-                    name: str((reader.execute(f"select count(*) from {name}").fetchone() or [None])[0])
+                    name: str(
+                        (reader.execute(f"select count(*) from {name}").fetchone() or [None])[0]
+                    )
                     for name in before["tables"]
                 }
                 for mart in MARTS:
@@ -195,7 +207,9 @@ def _read(home: Path, stop: Path) -> Seen:
 
 
 def _manifest(home: Path) -> dict[str, Any]:
-    entry: dict[str, Any] = json.loads((home / "published" / "current" / "manifest.json").read_text())
+    entry: dict[str, Any] = json.loads(
+        (home / "published" / "current" / "manifest.json").read_text()
+    )
     return entry
 
 

@@ -85,7 +85,11 @@ def test_a_publication_onto_a_full_disk_leaves_the_former_version(
 
     mounted, told = nursery.run(work).answer()
     assert any(told), "the disk was never full"
-    note(f"publication onto a full {_kind(mounted)}", len(free), f"{_refusals(told)}; the former version stayed; published when there was space")
+    note(
+        f"publication onto a full {_kind(mounted)}",
+        len(free),
+        f"{_refusals(told)}; the former version stayed; published when there was space",
+    )
 
 
 @pytest.mark.timeout(300)
@@ -111,10 +115,16 @@ def test_a_build_on_a_full_disk_leaves_the_former_version(
         return disk.mounted, [ended.printed]
 
     mounted, _ = nursery.run(work).answer()
-    note(f"build on a full {_kind(mounted)}", 1, "the last line says why; the former version stayed; built when there was space")
+    note(
+        f"build on a full {_kind(mounted)}",
+        1,
+        "the last line says why; the former version stayed; built when there was space",
+    )
 
 
-@pytest.mark.parametrize("place", ["archive", "landing/.work", "landing/toy_flows", "landing/.journal", "ops", ""])
+@pytest.mark.parametrize(
+    "place", ["archive", "landing/.work", "landing/toy_flows", "landing/.journal", "ops", ""]
+)
 def test_a_directory_that_may_not_be_written_stops_a_load_with_a_clear_message(
     place: str, files: tuple[Path, Path], nursery: Nursery, tmp_path: Path, note: Note
 ) -> None:
@@ -133,7 +143,11 @@ def test_a_directory_that_may_not_be_written_stops_a_load_with_a_clear_message(
     assert _ingest(nursery, tmp_path, home, second).answer() == 0
     _commit(nursery, home)
     check_toy(home, expected(first), expected(second))
-    note(f"no permission to write `{place or 'DVINA_HOME'}`", 1, "exit code 3, the message names it; works when mended")
+    note(
+        f"no permission to write `{place or 'DVINA_HOME'}`",
+        1,
+        "exit code 3, the message names it; works when mended",
+    )
 
 
 def test_a_file_that_may_not_be_read_is_named(
@@ -160,7 +174,11 @@ def test_a_file_in_the_place_of_a_directory_is_named(
         (home / place).unlink()
         assert _ingest(nursery, tmp_path, home, files[0]).answer() == 0
         check_toy(home, expected(files[0]))
-    note("a file where a directory must be", 3, "exit code 3, the message names it; works when mended")
+    note(
+        "a file where a directory must be",
+        3,
+        "exit code 3, the message names it; works when mended",
+    )
 
 
 def _fill_and_load(
@@ -188,7 +206,11 @@ def _fill_and_load(
     assert not wrong, "\n\n".join(wrong)
     assert any(told), "the disk was never full"
     assert not all(told), "the disk was always full"
-    note(f"load onto a full {_kind(mounted)}", len(free), f"{_refusals(told)}; all or nothing each time; loaded when there was space")
+    note(
+        f"load onto a full {_kind(mounted)}",
+        len(free),
+        f"{_refusals(told)}; all or nothing each time; loaded when there was space",
+    )
 
 
 def _load_with(
@@ -212,7 +234,10 @@ def _clear_message(ended: Ended, *words: str) -> str:
     if code == 0:
         return ""
     assert code == ENVIRONMENT_FAILED, f"exit code {code}\n{ended.printed}"
-    words = words or ("space", "too large")  # no space left on device, no more space, file too large
+    words = words or (
+        "space",
+        "too large",
+    )  # no space left on device, no more space, file too large
     assert any(word in ended.printed for word in words), ended.printed
     return ended.printed
 

@@ -118,7 +118,11 @@ def _encrypted() -> bytes:
 def _spoilt(packed: bytes) -> bytes:
     """The same archive with eight bytes changed in the middle of its data."""
     middle = len(packed) // 2
-    return packed[:middle] + bytes(b ^ 0xFF for b in packed[middle : middle + 8]) + packed[middle + 8 :]
+    return (
+        packed[:middle]
+        + bytes(b ^ 0xFF for b in packed[middle : middle + 8])
+        + packed[middle + 8 :]
+    )
 
 
 LONG = rows(*(f"Russia,2021-02,{code},{code % 97}," for code in range(1000, 9999))).encode()
@@ -215,11 +219,11 @@ BIG: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "a zip bomb": (lambda f: _swelling_zip(f / "a.zip"), "zip bomb"),
     "a line of 1 GB in a gz": (
-        lambda f: _repeated(f / "a.csv.gz", b"a" * 16 * MEGABYTE, 64), "longer than|straddl|zip bomb"
+        lambda f: _repeated(f / "a.csv.gz", b"a" * 16 * MEGABYTE, 64), "longer than|zip bomb"
     ),
-    "a line of 256 MB": (lambda f: _sparse(f / "a.csv", GIGABYTE // 4), "longer than|straddl|binary"),
+    "a line of 256 MB": (lambda f: _sparse(f / "a.csv", GIGABYTE // 4), "longer than|binary"),
     "a line of 256 MB within quotes": (
-        lambda f: _repeated(f / "a.csv.gz", b'"' + b"a\n" * MEGABYTE * 3, 43), "longer than|straddl|zip bomb"
+        lambda f: _repeated(f / "a.csv.gz", b'"' + b"a\n" * MEGABYTE * 3, 43), "longer than|zip bomb"
     ),
 }  # fmt: skip
 
@@ -237,19 +241,23 @@ def test_a_line_of_a_gigabyte_is_refused_within_the_memory_bound(
     gate: Gate, tmp_path: Path, note: Note
 ) -> None:
     path = _sparse(tmp_path / "a.csv", GIGABYTE)
-    _refuse_big(gate, path, "longer than|straddl|binary", "a line of 1 GB on the disk", note)
+    _refuse_big(gate, path, "longer than|binary", "a line of 1 GB on the disk", note)
 
 
 def test_a_long_line_is_bounded_also_where_the_contract_lets_a_file_swell(
     gate: Gate, tmp_path: Path, note: Note
 ) -> None:
-    toy(gate.contracts, columns=FREE_TEXT, limits={"max_quarantined_share": 0.5, "max_ratio": 10**6})
+    toy(
+        gate.contracts, columns=FREE_TEXT, limits={"max_quarantined_share": 0.5, "max_ratio": 10**6}
+    )
     path = _repeated(tmp_path / "a.csv.gz", b"a" * 16 * MEGABYTE, 64)
     result = gate.send(path.name, path)
     assert result.state == "rejected"
-    assert "longer than" in result.message or "straddl" in result.message
+    assert "longer than" in result.message
     assert result.peak_mb < MEMORY_MB
-    note("a line of 1 GB where max_ratio is off", 1, f"refused; {result.peak_mb:.0f} MB at the peak")
+    note(
+        "a line of 1 GB where max_ratio is off", 1, f"refused; {result.peak_mb:.0f} MB at the peak"
+    )
 
 
 def test_a_path_in_a_zip_writes_nothing_outside(gate: Gate, tmp_path: Path, note: Note) -> None:
@@ -261,7 +269,11 @@ def test_a_path_in_a_zip_writes_nothing_outside(gate: Gate, tmp_path: Path, note
     assert before == set()
     assert [p for p in tmp_path.rglob("*") if "evil" in p.name] == []
     assert not any((parent / "evil.csv").exists() for parent in (tmp_path.parent, Path("/tmp")))
-    note("a path that leads outside in a zip", len(names), "the rows are read, nothing is written anywhere")
+    note(
+        "a path that leads outside in a zip",
+        len(names),
+        "the rows are read, nothing is written anywhere",
+    )
 
 
 def test_bytes_that_are_no_text_put_their_row_into_quarantine(gate: Gate, note: Note) -> None:
@@ -306,7 +318,12 @@ def test_sql_in_values_names_and_paths_is_only_text(
 ) -> None:
     evil = "'); drop table ledger.loads; --"
     gate = Gate(nursery, tmp_path)
-    assert gate.send(f"{evil}.csv", rows(f'Russia,2021-02,"{evil}",1,', f"Atlantis,2021-02,{evil},1,")).state == "accepted"
+    assert (
+        gate.send(
+            f"{evil}.csv", rows(f'Russia,2021-02,"{evil}",1,', f"Atlantis,2021-02,{evil},1,")
+        ).state
+        == "accepted"
+    )
     assert ("RUS", evil, 1) in gate.visible()
     assert side.loads(gate.home)[-1]["origin"] == f"{evil}.csv"
     check_home(gate.home)
@@ -319,7 +336,9 @@ def test_a_home_of_any_name_works(name: str, nursery: Nursery, tmp_path: Path, n
     folder.mkdir()
     gate = Gate(nursery, folder)
     assert gate.send("a.csv", rows(*LATER, "Atlantis,2021-02,8703,1,")).state == "accepted"
-    assert gate.send("b.csv", rows(*reversed(LATER), "Atlantis,2021-02,8703,1,")).state == "unchanged"
+    assert (
+        gate.send("b.csv", rows(*reversed(LATER), "Atlantis,2021-02,8703,1,")).state == "unchanged"
+    )
     assert len(gate.visible()) == 5
     check_home(gate.home)
     note(f"DVINA_HOME below a directory called `{name}`", 1, "works as any other")
@@ -358,19 +377,16 @@ def test_a_file_that_grows_while_it_is_read_is_refused(
     note("a file that grows while it is read", 1, "refused: changed while it was read")
 
 
-def test_a_header_of_20000_columns_is_refused_or_read_right(gate: Gate, note: Note) -> None:
+def test_a_header_of_20000_columns_is_refused(gate: Gate, note: Note) -> None:
     extra = [f"column_{n:05d}" for n in range(20_000)]
     text = HEADER.strip() + "," + ",".join(extra) + "\n"
     text += "".join(f"Russia,2021-02,{code},1,,x{',' * len(extra)}\n" for code in range(8701, 8721))
     result = gate.send("a.csv", text)
     assert result.peak_mb < MEMORY_MB
-    if result.state == "accepted":
-        assert len(gate.visible()) == 23, result
-        assert result.quarantined == []
-    else:
-        assert "header" in result.message, result.message
-        gate.is_as_before()
-    note("a header of 20,000 columns", 1, f"{result.state}; {result.peak_mb:.0f} MB at the peak")
+    assert result.state == "rejected"
+    assert "header longer than" in result.message, result.message
+    gate.is_as_before()
+    note("a header of 20,000 columns", 1, f"refused; {result.peak_mb:.0f} MB at the peak")
 
 
 def _refuse_big(gate: Gate, path: Path, why: str, fault: str, note: Note) -> None:

@@ -53,7 +53,10 @@ class Toy:
         self.base = folder / "base"
         self.want: tuple[Expected, Expected] = (expected(self.first), expected(self.second))
         with nursery_in(folder / "children") as nursery:
-            assert nursery.run(self.loads(self.base, self.first), self.variables()).answer() == "accepted"
+            assert (
+                nursery.run(self.loads(self.base, self.first), self.variables()).answer()
+                == "accepted"
+            )
 
     def home(self, target: Path) -> Path:
         """A home of its own that has the first file."""
@@ -120,12 +123,41 @@ def test_two_kills_in_a_row_at_different_steps_lose_nothing(
     note("load killed four times, at a later step each time", 1, "run again: every row once")
 
 
+def test_a_copy_that_a_killed_fetch_left_is_gone_after_a_day(
+    toys: Toy, nursery: Nursery, tmp_path: Path, note: Note
+) -> None:
+    home, big = toys.home(tmp_path / "home"), tmp_path / "big.csv"
+    with big.open("wb") as file:
+        file.truncate(1024**3)  # takes no room, but a while to copy
+    child = nursery.start(toys.loads(home, big), toys.variables())
+    while not list((home / "archive").rglob("*.part")) and child.runs():
+        time.sleep(0.002)
+    child.kill()
+    assert child.wait().killed
+    (left,) = (home / "archive").rglob("*.part")
+    _finish(toys, nursery, home, toys.second)
+    check_toy(home, *toys.want)
+    assert left.is_file(), "a copy this young may have a living writer"
+    os.utime(left, (time.time() - 2 * 86_400,) * 2)
+    _finish(toys, nursery, home, toys.second)
+    assert not left.exists()
+    note(
+        "load killed while it fetches a file",
+        1,
+        "run again: every row once; the half copy goes after a day",
+    )
+
+
 @pytest.mark.parametrize("step", BUILDING)
 def test_a_build_killed_at_a_step_is_repeated_and_published(
     step: str, prepared: Prepared, nursery: Nursery, tmp_path: Path, note: Note
 ) -> None:
     _kill_a_build(step, prepared.revised, prepared, nursery, tmp_path / "home")
-    note(f"build killed at `{step}`", 1, "readers kept the former version; run again: published whole")
+    note(
+        f"build killed at `{step}`",
+        1,
+        "readers kept the former version; run again: published whole",
+    )
 
 
 @pytest.mark.parametrize("step", PUBLISHING)
@@ -133,7 +165,11 @@ def test_a_publication_killed_at_a_step_is_completed(
     step: str, prepared: Prepared, nursery: Nursery, tmp_path: Path, note: Note
 ) -> None:
     _kill_a_build(step, prepared.built, prepared, nursery, tmp_path / "home")
-    note(f"publication killed at `{step}`", 1, "readers had a whole version at all times; run again: published whole")
+    note(
+        f"publication killed at `{step}`",
+        1,
+        "readers had a whole version at all times; run again: published whole",
+    )
 
 
 @pytest.mark.long
@@ -162,7 +198,11 @@ def test_a_first_publication_that_was_killed_is_completed(
         nursery.run(lambda home=home: _publish(home)).answer()
         check_published(home)
         assert marts(home) == prepared.marts
-    note("very first publication killed at each of its steps", len(PUBLISHING), "run again: published whole")
+    note(
+        "very first publication killed at each of its steps",
+        len(PUBLISHING),
+        "run again: published whole",
+    )
 
 
 def test_cleaning_killed_in_the_middle_is_finished_by_the_next_run(
@@ -180,7 +220,11 @@ def test_cleaning_killed_twenty_times_is_finished_each_time(
     tries = _times(20)
     for number in range(tries):
         _kill_cleaning(toys, nursery, tmp_path / str(number))
-    note("cleaning killed at `clean.before_remove`", tries, "run again: leftovers gone, every row once")
+    note(
+        "cleaning killed at `clean.before_remove`",
+        tries,
+        "run again: leftovers gone, every row once",
+    )
 
 
 def test_a_backup_killed_in_the_middle_is_no_backup_and_the_next_one_is_whole(
@@ -205,7 +249,11 @@ def test_a_backup_killed_in_the_middle_is_no_backup_and_the_next_one_is_whole(
         check_toy(place, toys.want[0])
     _finish(toys, nursery, other, toys.second)
     check_toy(other, *toys.want)
-    note("backup killed at `backup.mid_copy`", 1, "no half backup looks whole; the next one restores every row")
+    note(
+        "backup killed at `backup.mid_copy`",
+        1,
+        "no half backup looks whole; the next one restores every row",
+    )
 
 
 @pytest.mark.long
@@ -227,7 +275,11 @@ def test_loads_killed_at_random_moments_lose_nothing(
         check_toy(home, *toys.want)
         shutil.rmtree(home)
     assert killed > tries / 2, "most loads ended before they were killed"
-    note("load killed at a random moment", tries, f"{killed} died; run again: every row once, each time")
+    note(
+        "load killed at a random moment",
+        tries,
+        f"{killed} died; run again: every row once, each time",
+    )
 
 
 def _kill_a_load(step: str, toys: Toy, nursery: Nursery, target: Path) -> None:
@@ -310,7 +362,9 @@ def _toy_file(path: Path, seed: int, months: list[str]) -> Path:
         for month in months:
             steady = dice.random() < 0.3  # the same in every file: a slice that stands already
             for code in range(8701, 8761):
-                value = f"{code}.00" if steady else f"{dice.randrange(10**6)}.{dice.randrange(100):02d}"
+                value = (
+                    f"{code}.00" if steady else f"{dice.randrange(10**6)}.{dice.randrange(100):02d}"
+                )
                 lines.append(f"{country},{month},{code},{value},,someone@example.org\n")
     lines += dice.sample(lines, 40)
     lines += [f"Atlantis,2021-01,{code},1,,x@example.org\n" for code in range(8701, 8731)]
