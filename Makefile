@@ -17,7 +17,7 @@ test-full: $(VENV)/.current
 	@$(BIN)/python -m pytest
 
 test-long: $(VENV)/.current
-	@$(BIN)/python -m pytest -m long
+	@$(BIN)/python -m pytest -m long -k "$(or $(SELECT),test)"
 
 check: $(VENV)/.current
 	@$(BIN)/ruff check .

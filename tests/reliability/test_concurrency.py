@@ -98,14 +98,15 @@ def _side_by_side(
     builder = nursery.start(lambda: _build(conf, builds), bound_s=100 + 60 * builds)
     assert _wait_for(lambda: (home / "warehouse.lock.holder").exists(), 30)
     loaders = [
-        nursery.start(lambda files=files, n=n: _load(conf, files, pause_s=n * builds / 2))
+        nursery.start(lambda files=files, n=n: _load(conf, files, pause_s=n * builds * 0.6))
         for n, files in enumerate(work)
     ]
     took = [second for loader in loaders for second in loader.wait().answer()]
     states = builder.wait().answer()
     stop.touch()
     seen = [reader.wait().answer() for reader in readers]
-    assert set(states) == {"published"}, states
+    assert set(states) <= {"published", "unchanged"}, states  # nothing came between two builds
+    assert states[0] == "published"
     assert len(side.loads(home)) - before == sum(len(files) for files in work) == len(took)
     assert all(entry["decisions"][0]["decision"] == "accepted" for entry in side.loads(home))
     assert sum(s.looks for s in seen) >= 20
