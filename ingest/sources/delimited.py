@@ -209,8 +209,9 @@ class _Counted(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         size = BLOCK_BYTES if size < 0 else size
-        if not self._ready:
-            self._ready = self._pull(size)
+        # A short block may hold no line end, which pyarrow takes for a record that is too long.
+        while len(self._ready) < size and (more := self._pull(size - len(self._ready))):
+            self._ready += more
         taken, self._ready = self._ready[:size], self._ready[size:]
         return taken
 

@@ -224,3 +224,14 @@ def test_a_packed_file_lands_like_the_plain_one(home: Path, write: Write, packed
         content = buffer.getvalue()
     landed = land(toy(home / "c"), write(f"a.csv.{packed}", content), home)
     assert (landed.manifest.rows_read, landed.manifest.rows_landed) == (3, 3)
+
+
+@pytest.mark.parametrize("shift", range(4))
+def test_characters_across_block_ends_lose_nothing(home: Path, write: Write, shift: int) -> None:
+    contract = toy(home / "c", unknown_columns="warn")
+    text = "товар " * 20 + "€"
+    lines = "".join(
+        f"Russia,{2000 + n // 9000}-01,{n % 9000:04d},{n},,{text}\n" for n in range(15_000)
+    )
+    landed = land(contract, write("a.csv", HEADER.replace("\n", "x" * shift + "\n") + lines), home)
+    assert (landed.manifest.rows_read, landed.manifest.rows_landed) == (15_000, 15_000)
