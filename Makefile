@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export DO_NOT_TRACK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-full test-long check
+.PHONY: demo test test-full test-long check bench bench-quick
 
 demo: $(VENV)/.current
 	@DVINA_INBOX=$(CURDIR)/samples $(BIN)/dvina demo
@@ -18,6 +18,12 @@ test-full: $(VENV)/.current
 
 test-long: $(VENV)/.current
 	@$(BIN)/python -m pytest -m long -k "$(or $(SELECT),test)"
+
+bench: $(VENV)/.current
+	@$(BIN)/python -m bench
+
+bench-quick: $(VENV)/.current
+	@$(BIN)/python -m bench --quick
 
 check: $(VENV)/.current
 	@$(BIN)/ruff check .

@@ -1,0 +1,113 @@
+"""What a user would pick instead, in environments of their own under ``bench/.envs``.
+
+Run as a file by the environment's own Python, so it imports nothing of ours. It prints the same
+line of JSON as ``bench/variants.py``.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ENVS = Path(__file__).parent / ".envs"
+PINS = {
+    "pandas": ("pandas==3.1.1", "duckdb==1.5.6", "pyarrow==26.0.1"),
+    "dlt": ("dlt[duckdb]==1.31.0", "duckdb==1.5.6", "pyarrow==26.0.1"),
+}
+NAMES = {
+    "pandas": "pandas chunks into DuckDB",
+    "dlt": "dlt, Arrow tables, Parquet loader",
+}
+_DECIMALS = {"value": (18, 2), "net_weight": (18, 3), "quantity": (18, 2)}
+_TEXTS = ("reporter", "period", "flow", "commodity", "region")
+_CHUNK_ROWS = 250_000
+
+
+def environment(peer: str) -> Path | None:
+    """The Python of the peer's environment, made if it is not there; None if it cannot be made."""
+    folder = ENVS / "-".join([peer, *(pin.split("==")[1] for pin in PINS[peer])])
+    python = folder / "bin" / "python"
+    uv = Path(sys.executable).with_name("uv")
+    if not (folder / "complete").is_file():
+        try:
+            _call(str(uv), "venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
+            _call(str(uv), "pip", "install", "--quiet", "--python", str(python), *PINS[peer])
+        except (OSError, subprocess.SubprocessError):
+            return None
+        (folder / "complete").touch()
+    return python
+
+
+def load_pandas(csv: str, home: Path) -> tuple[float, float, float]:
+    """Chunks of text and exact decimals by a cast in DuckDB; money never becomes a float."""
+    begun = time.perf_counter()
+    import duckdb
+    import pandas
+
+    imported = time.perf_counter() - begun
+    wall, cpu = time.perf_counter(), time.process_time()
+    with duckdb.connect(str(home / "peer.duckdb")) as connection:
+        texts = ", ".join(f"{name} varchar" for name in _TEXTS)
+        numbers = ", ".join(f"{n} decimal({p}, {s})" for n, (p, s) in _DECIMALS.items())
+        connection.execute(f"create table flows ({texts}, {numbers})")
+        for chunk in pandas.read_csv(csv, dtype=str, chunksize=_CHUNK_ROWS):
+            chunk["flow"] = chunk["flow"].map({"EXPORT": "X", "IMPORT": "M"})
+            connection.register("chunk", chunk)
+            connection.execute("insert into flows select * from chunk")
+    return time.perf_counter() - wall, time.process_time() - cpu, imported
+
+
+def load_dlt(csv: str, home: Path) -> tuple[float, float, float]:
+    """Typed Arrow tables by pyarrow, handed to a dlt pipeline with its DuckDB destination."""
+    begun = time.perf_counter()
+    import dlt
+    import pyarrow as pa
+    import pyarrow.csv as pacsv
+
+    imported = time.perf_counter() - begun
+    types = {name: pa.decimal128(*size) for name, size in _DECIMALS.items()}
+    types |= dict.fromkeys(_TEXTS, pa.string())
+
+    def tables() -> Any:
+        options = pacsv.ConvertOptions(column_types=types)
+        read = pacsv.ReadOptions(block_size=8 * 1024**2, use_threads=False)
+        for batch in pacsv.open_csv(csv, read_options=read, convert_options=options):
+            yield pa.Table.from_batches([batch])
+
+    pipeline = dlt.pipeline(
+        "bench",
+        pipelines_dir=str(home / "pipelines"),
+        destination=dlt.destinations.duckdb(str(home / "peer.duckdb")),
+        dataset_name="bench",
+    )
+    wall, cpu = time.perf_counter(), time.process_time()
+    resource = dlt.resource(tables, name="flows", write_disposition="append")
+    pipeline.run(resource(), loader_file_format="parquet")
+    return time.perf_counter() - wall, time.process_time() - cpu, imported
+
+
+PEERS: dict[str, Callable[[str, Path], tuple[float, float, float]]] = {
+    "pandas": load_pandas,
+    "dlt": load_dlt,
+}
+
+
+def main(peer: str, spec_text: str) -> None:
+    """Run one peer and print what was measured as the last line."""
+    spec = json.loads(spec_text)
+    home = Path(spec["home"])
+    home.mkdir(parents=True)
+    seconds, cpu, imported = PEERS[peer](spec["csv"], home)
+    answer = {"seconds": seconds, "cpu": cpu, "import_s": imported, "laps": {}, "facts": {}}
+    print(json.dumps(answer))
+
+
+def _call(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True, timeout=600)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

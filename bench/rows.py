@@ -1,0 +1,246 @@
+"""The rows of the table: what is loaded, what it is held against, and the goal.
+
+A row is a function in ``ROWS`` that takes a plan (sizes and repetitions) and gives results; to
+add one, write the function and, if it measures something new, a variant.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bench import peers
+from bench.generate import Rows, generate
+from bench.harness import DATA, BenchError, Side, Work, fresh, in_turns, run
+from bench.variants import DATASET
+
+MB_LIMIT = 750
+SLICE = 50_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How large and how often; peers only in the full run."""
+
+    rows: int
+    many_rows: int  # of the memory row
+    few_rows: int
+    peer_rows: int
+    repetitions: int
+    with_peers: bool
+
+
+QUICK = Plan(500_000, 2_000_000, 200_000, 0, 3, False)
+FULL = Plan(5_000_000, 20_000_000, 1_000_000, 500_000, 5, True)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One line of the table; ``*_spread`` is least and greatest, ``met`` None without a goal."""
+
+    row: str
+    size: str
+    ours_s: float
+    limit_s: float | None = None
+    ratio_to_limit: float | None = None
+    goal: str = ""
+    met: bool | None = None
+    peer: str = ""
+    peer_s: float | None = None
+    ratio_to_peer: float | None = None
+    peak_mb: float | None = None
+    ours_spread: tuple[float, float] | None = None
+    limit_spread: tuple[float, float] | None = None
+    ours_cpu_s: float | None = None
+    limit_cpu_s: float | None = None
+    import_s: float | None = None
+    repetitions: int = 0
+    note: str = ""
+
+
+def bookkeeping(plan: Plan) -> Iterator[Result]:
+    """A whole load against the same load without archive, quarantine, seal and ledger."""
+    for row, broken, goal in (("bookkeeping", 0.0, 1.15), ("bookkeeping_broken", 0.001, None)):
+        csv = str(generate(Rows(plan.rows, broken=broken), DATA))
+        ours, limit = in_turns(
+            plan.repetitions, Work("ours_load", {"csv": csv}), Work("limit_load", {"csv": csv})
+        )
+        note = _laps(ours) + ("; 1 row in 1000 is quarantined" if broken else "")
+        yield _against(row, _rows(plan.rows), ours, limit, goal, note=note)
+
+
+def memory(plan: Plan) -> Iterator[Result]:
+    """Peak memory of a large load against that of a small one, without the gate and with it."""
+    few, many = (str(generate(Rows(n), DATA)) for n in (plan.few_rows, plan.many_rows))
+    for row, gate in (("memory", False), ("memory_with_gate", True)):
+        spec, times = {"gate": gate}, 1 if gate else 2
+        large, small = in_turns(
+            times, Work("ours_load", {"csv": many, **spec}), Work("ours_load", {"csv": few, **spec})
+        )
+        ratio = large.peak_mb / small.peak_mb
+        yield Result(
+            row=row,
+            size=f"{_rows(plan.many_rows)} against {_rows(plan.few_rows)}",
+            ours_s=large.seconds()[0],
+            ratio_to_limit=ratio,
+            goal="" if gate else f"<= 1.15 and < {MB_LIMIT} MB",
+            met=None if gate else ratio <= 1.15 and large.peak_mb < MB_LIMIT,
+            peak_mb=large.peak_mb,
+            ours_spread=large.seconds()[1:],
+            ours_cpu_s=large.cpu,
+            import_s=large.import_s,
+            repetitions=times,
+            note=f"ratio of peaks; small load {small.peak_mb:.0f} MB",
+        )
+
+
+def resend_load(plan: Plan) -> Iterator[Result]:
+    """One slice sent again with changes, into a raw table that holds much more."""
+    base = str(_loaded(Rows(plan.rows)))
+    again = Rows(SLICE, changed_spread=0.2)
+    csv = str(generate(again, DATA))
+    segments = _segments(_loaded(again))
+    ours, limit = in_turns(
+        plan.repetitions,
+        Work("ours_load", {"csv": csv, "base": base}),
+        Work("limit_insert", {"segments": segments, "base": base}),
+    )
+    size = f"{_rows(SLICE)} into {_rows(plan.rows)}"
+    yield _against(
+        "resend_load", size, ours, limit, 1.3, lap="transaction", note="the transaction alone"
+    )
+    yield _against("resend_load_committed", size, ours, limit, lap="commit", note="and side store")
+    yield _against("resend_load_whole", size, ours, limit, note=_laps(ours))
+
+
+def resend_file(plan: Plan) -> Iterator[Result]:
+    """A whole file sent again with 1 % of its rows changed, against a full replace."""
+    slice_rows = plan.rows // 100
+    base = str(_loaded(Rows(plan.rows, slice_rows=slice_rows)))
+    for row, rows in (
+        ("resend_file_slices", Rows(plan.rows, slice_rows=slice_rows, changed_slices=0.01)),
+        ("resend_file_spread", Rows(plan.rows, slice_rows=slice_rows, changed_spread=0.01)),
+    ):
+        csv = str(generate(rows, DATA))
+        ours, limit = in_turns(
+            plan.repetitions,
+            Work("ours_load", {"csv": csv, "base": base}),
+            Work("limit_replace", {"csv": csv, "base": base}),
+        )
+        where = "1 % of the slices" if rows.changed_slices else "all slices"
+        note = f"changes in {where}; "
+        yield _against(row, _rows(plan.rows), ours, limit, 0.5, note=note + _laps(ours))
+        yield _against(
+            f"{row}_commit", _rows(plan.rows), ours, limit, lap="transaction",
+            limit_lap="transaction", note=note + "delete and insert against our transaction",
+        )  # fmt: skip
+
+
+def gate(plan: Plan) -> Iterator[Result]:
+    """Great Expectations' suite on a landed load against one scan of its columns."""
+    spec = {"segments": _segments(_loaded(Rows(plan.rows))), "rows": plan.rows}
+    ours, limit = in_turns(plan.repetitions, Work("ours_gate", spec), Work("limit_scan", spec))
+    checks = ours.samples[0].facts["checks"]
+    yield _against("gate", _rows(plan.rows), ours, limit, note=f"{checks} checks, import apart")
+
+
+def csv_vs_duckdb(plan: Plan) -> Iterator[Result]:
+    """A whole load against DuckDB's own CSV reader into a table, and against peers."""
+    csv = str(generate(Rows(plan.rows), DATA))
+    ours, limit = in_turns(
+        plan.repetitions, Work("ours_load", {"csv": csv}), Work("limit_read_csv", {"csv": csv})
+    )
+    yield _against("csv_vs_duckdb", _rows(plan.rows), ours, limit, 1.6, note=_laps(ours))
+    if plan.with_peers:
+        yield from (_peer(peer, plan) for peer in peers.PEERS)
+
+
+ROWS: dict[str, Callable[[Plan], Iterator[Result]]] = {
+    function.__name__: function
+    for function in (bookkeeping, memory, resend_load, resend_file, gate, csv_vs_duckdb)
+}
+
+
+def _peer(peer: str, plan: Plan) -> Result:
+    """Ours and a peer on a smaller input, twice in turns."""
+    row, size = f"csv_vs_{peer}", _rows(plan.peer_rows)
+    csv = str(generate(Rows(plan.peer_rows), DATA))
+    python = peers.environment(peer)
+    if python is None:
+        return Result(row, size, 0.0, peer=peers.NAMES[peer], note="environment not to be had")
+    work = Work(peer, {"csv": csv}, (str(python), str(Path(peers.__file__))))
+    try:
+        ours, theirs = in_turns(2, Work("ours_load", {"csv": csv}), work)
+    except BenchError as error:
+        return Result(row, size, 0.0, peer=peers.NAMES[peer], note=f"did not run: {error}"[:200])
+    return Result(
+        row=row,
+        size=size,
+        ours_s=ours.seconds()[0],
+        peer=peers.NAMES[peer],
+        peer_s=theirs.seconds()[0],
+        ratio_to_peer=ours.seconds()[0] / theirs.seconds()[0],
+        peak_mb=ours.peak_mb,
+        ours_spread=ours.seconds()[1:],
+        ours_cpu_s=ours.cpu,
+        import_s=ours.import_s,
+        repetitions=2,
+        note=f"peer's peak {theirs.peak_mb:.0f} MB",
+    )
+
+
+def _against(
+    row: str,
+    size: str,
+    ours: Side,
+    limit: Side,
+    goal: float | None = None,
+    *,
+    lap: str = "",
+    limit_lap: str = "",
+    note: str = "",
+) -> Result:
+    mine, least, most = ours.seconds(lap)
+    other, low, high = limit.seconds(limit_lap)
+    ratio = mine / other
+    return Result(
+        row=row,
+        size=size,
+        ours_s=mine,
+        limit_s=other,
+        ratio_to_limit=ratio,
+        goal=f"<= {goal}" if goal else "",
+        met=ratio <= goal if goal else None,
+        peak_mb=ours.peak_mb,
+        ours_spread=(least, most),
+        limit_spread=(low, high),
+        ours_cpu_s=None if lap else ours.cpu,
+        limit_cpu_s=None if limit_lap else limit.cpu,
+        import_s=ours.import_s,
+        repetitions=len(ours.samples),
+        note=note,
+    )
+
+
+@cache
+def _loaded(rows: Rows) -> Path:
+    """A home in which the rows are loaded, made once per run of the harness."""
+    home = fresh(DATA / "homes" / rows.name.removesuffix(".csv"))
+    run(Work("ours_load", {"csv": str(generate(rows, DATA)), "home": str(home)}))
+    return home
+
+
+def _segments(home: Path) -> list[str]:
+    return [str(p) for p in sorted(home.glob(f"landing/{DATASET}/*/segment-*.parquet"))]
+
+
+def _laps(side: Side) -> str:
+    """Median seconds of the laps that lie beside each other."""
+    names = ("fetch", "segments", "seal", "commit")
+    told: list[Any] = [f"{n} {side.seconds(n)[0]:.2f}" for n in names if n in side.samples[0].laps]
+    return ", ".join(told)
+
+
+def _rows(count: int) -> str:
+    return f"{count / 1e6:g}M" if count >= 1e6 else f"{count // 1000}k"

@@ -1,0 +1,286 @@
+"""What is measured: each variant is a function that runs once in a process of its own.
+
+``python -m bench.variants NAME SPEC`` (SPEC is JSON) runs one and prints one line of JSON: seconds
+and CPU seconds of the measured part, of its laps, and of the imports, which are not in it. What
+has to be there before (copies of a warehouse, generated files) is made outside the clock.
+"""
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+DATASET = "bench_flows"
+CONTRACTS = Path(__file__).parent / "contracts"
+_CSV_TYPES = {
+    "reporter": "varchar", "period": "varchar", "flow": "varchar", "commodity": "varchar",
+    "region": "varchar", "value": "decimal(18, 2)", "net_weight": "decimal(18, 3)",
+    "quantity": "decimal(18, 2)",
+}  # fmt: skip
+_FLOW = "case flow when 'EXPORT' then 'X' when 'IMPORT' then 'M' end"
+
+
+@dataclass
+class Measured:
+    """Seconds and CPU seconds of the measured part; laps are seconds of what lies inside it."""
+
+    seconds: float = 0.0
+    cpu: float = 0.0
+    import_s: float = 0.0
+    laps: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+Spec = dict[str, Any]
+Variant = Callable[[Spec, Measured], None]
+
+
+def ours_load(spec: Spec, out: Measured) -> None:
+    """The whole way of a file, by ``dvina.pipeline.ingest``; the gate only if ``gate`` is set.
+
+    ``home`` is used as it is, or is a copy of ``base``. Laps: landing, the part under the lock,
+    the transaction.
+    """
+    begun = time.perf_counter()
+    from dvina import pipeline
+    from dvina.settings import Settings
+    from warehouse import commit
+
+    if spec.get("gate"):
+        from expectations.gate import warm
+
+        warm()
+    else:
+        pipeline.judge = _pass_unseen
+    out.import_s = time.perf_counter() - begun
+    home = _home(spec)
+    for module, name, lap in (
+        (pipeline.archive, "fetch", "fetch"),
+        (pipeline.segments, "write_segments", "segments"),
+        (pipeline, "seal", "seal"),
+        (pipeline, "judge_landed", "gate"),
+        (pipeline, "commit_pending", "commit"),
+        (commit, "in_transaction", "transaction"),
+    ):
+        _clock(module, name, lap, out)
+    with _measure(out):
+        outcome = pipeline.ingest(Settings(home=home), DATASET, spec["csv"])
+    if outcome.state != "accepted":
+        raise SystemExit(f"the load was {outcome.state}: {outcome.message}")
+    out.facts = {"landed": outcome.rows_landed, "quarantined": outcome.rows_quarantined}
+
+
+def limit_load(spec: Spec, out: Measured) -> None:
+    """The same reader, cast and Parquet, then an insert into a DuckDB table: no bookkeeping."""
+    begun = time.perf_counter()
+    from warehouse.database import open_warehouse
+
+    out.import_s = time.perf_counter() - begun + _import_reading()
+    scratch = Path(spec["home"])
+    scratch.mkdir(parents=True)
+    columns, bound = _raw_columns(), _commit_memory()
+    with _measure(out):
+        with _lap(out, "segments"):
+            parquet = _read_cast_write(Path(spec["csv"]), scratch)
+        with _lap(out, "insert"), open_warehouse(scratch, bound) as connection:
+            connection.execute(f"create table flows ({columns}, _row bigint)")
+            connection.execute(f"insert into flows select * from {parquet}")
+
+
+def limit_insert(spec: Spec, out: Measured) -> None:
+    """A bare insert of a landed load into the raw table of a warehouse that is there already."""
+    from warehouse.database import open_warehouse
+
+    home = _home(spec)
+    parquet = f"read_parquet({json.dumps(spec['segments']).replace(chr(34), chr(39))})"
+    with open_warehouse(home, _commit_memory()) as connection, _measure(out):
+        connection.begin()
+        connection.execute(f"insert into raw.{DATASET} select *, 0 from {parquet}")
+        connection.commit()
+
+
+def limit_replace(spec: Spec, out: Measured) -> None:
+    """The same reading, then all rows deleted and all of the file inserted in one transaction."""
+    _import_reading()
+    from warehouse.database import open_warehouse
+
+    home = _home(spec)
+    scratch, bound = home / "replace", _commit_memory()
+    scratch.mkdir()
+    with _measure(out):
+        with _lap(out, "segments"):
+            parquet = _read_cast_write(Path(spec["csv"]), scratch)
+        with open_warehouse(home, bound) as connection, _lap(out, "transaction"):
+            connection.begin()
+            connection.execute(f"delete from raw.{DATASET}")
+            connection.execute(f"insert into raw.{DATASET} select *, 0 from {parquet}")
+            connection.commit()
+
+
+def limit_read_csv(spec: Spec, out: Measured) -> None:
+    """DuckDB's own reader with explicit types, straight into a table of a file."""
+    begun = time.perf_counter()
+    import duckdb
+
+    out.import_s = time.perf_counter() - begun
+    home = Path(spec["home"])
+    home.mkdir(parents=True)
+    types = json.dumps(_CSV_TYPES).replace('"', "'")
+    with _measure(out), duckdb.connect(str(home / "limit.duckdb")) as connection:
+        connection.execute(
+            f"create table flows as select * replace ({_FLOW} as flow) from read_csv("
+            f"'{spec['csv']}', header = true, delim = ',', quote = '\"', columns = {types})"
+        )
+
+
+def ours_gate(spec: Spec, out: Measured) -> None:
+    """``judge`` of the suite that follows from the contract, on a landed load."""
+    begun = time.perf_counter()
+    from expectations.gate import LoadFacts, judge, warm
+    from ingest.contract import load_contract
+
+    warm()
+    out.import_s = time.perf_counter() - begun
+    rows = spec["rows"]
+    with _measure(out):
+        report = judge(
+            load_contract(DATASET),
+            "bench",
+            [Path(p) for p in spec["segments"]],
+            LoadFacts(rows, rows, 0, 0),
+        )
+    if report.outcome != "passed":
+        raise SystemExit(report.summary())
+    out.facts = {"checks": len(report.results)}
+
+
+def limit_scan(spec: Spec, out: Measured) -> None:
+    """One scan of all columns of a landed load by DuckDB."""
+    begun = time.perf_counter()
+    import duckdb
+
+    from ingest.contract import load_contract
+
+    out.import_s = time.perf_counter() - begun
+    columns = [column.name for column in load_contract(DATASET).columns]
+    counts = ", ".join(f"min({name}), max({name})" for name in columns)
+    files = json.dumps(spec["segments"]).replace('"', "'")
+    with _measure(out), duckdb.connect(":memory:") as connection:
+        connection.execute(f"select {counts} from read_parquet({files})").fetchall()
+
+
+VARIANTS: dict[str, Variant] = {
+    function.__name__: function
+    for function in (
+        ours_load, limit_load, limit_insert, limit_replace, limit_read_csv, ours_gate, limit_scan,
+    )
+}  # fmt: skip
+
+
+def main(name: str, spec_text: str) -> None:
+    """Run one variant and print what was measured as the last line."""
+    os.environ["DVINA_CONTRACTS"] = str(CONTRACTS)
+    out = Measured()
+    VARIANTS[name](json.loads(spec_text), out)
+    print(json.dumps(asdict(out)))
+
+
+def _home(spec: Spec) -> Path:
+    """The home of the run: a copy of ``base`` (Parquet linked, it never changes), or empty."""
+    home = Path(spec["home"])
+    if base := spec.get("base"):
+        shutil.copytree(base, home, copy_function=_link_or_copy)
+        os.sync()
+    else:
+        home.mkdir(parents=True)
+    return home
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    if source.endswith(".parquet") or "/archive/" in source:
+        os.link(source, target)
+    else:
+        shutil.copy2(source, target)
+
+
+def _import_reading() -> float:
+    begun = time.perf_counter()
+    import ingest.segments
+    import ingest.sources.delimited  # noqa: F401
+
+    return time.perf_counter() - begun
+
+
+def _read_cast_write(csv: Path, folder: Path) -> str:
+    """Read, cast and write as a load does, without counting against; SQL of the segments."""
+    from ingest.casting import QUARANTINE_SCHEMA, cast_batch
+    from ingest.contract import load_contract
+    from ingest.segments import _Segments, pa
+    from ingest.sources import open_source
+
+    contract = load_contract(DATASET)
+    nothing = pa.RecordBatch.from_pylist([], QUARANTINE_SCHEMA)
+    with _Segments(contract, folder) as segments:
+        for raw in open_source(contract, csv).batches():
+            segments.add(cast_batch(contract, raw).landed, nothing)
+    return f"read_parquet('{folder}/segment-*.parquet')"
+
+
+def _raw_columns() -> str:
+    from ingest.contract import load_contract
+    from warehouse.tables import sql_types
+
+    return ", ".join(f"{name} {kind}" for name, kind in sql_types(load_contract(DATASET)).items())
+
+
+def _commit_memory() -> str:
+    from dvina.pipeline import _commit_memory as memory
+
+    return memory()
+
+
+def _pass_unseen(contract: Any, load_id: str, segments: Any, facts: Any) -> Any:
+    """Stands in for the gate: the counts are judged, the rows are not."""
+    from expectations.facts import judge_facts
+    from expectations.report import Report
+    from ingest.landing import now
+
+    return Report(DATASET, load_id, contract.identity, judge_facts(contract, facts), now())
+
+
+def _clock(module: ModuleType, name: str, lap: str, out: Measured) -> None:
+    """Let a function of a module note down how long it takes."""
+    function = getattr(module, name)
+
+    def clocked(*arguments: Any, **named: Any) -> Any:
+        with _lap(out, lap):
+            return function(*arguments, **named)
+
+    setattr(module, name, clocked)
+
+
+@contextmanager
+def _lap(out: Measured, name: str) -> Iterator[None]:
+    begun = time.perf_counter()
+    try:
+        yield
+    finally:
+        out.laps[name] = out.laps.get(name, 0.0) + time.perf_counter() - begun
+
+
+@contextmanager
+def _measure(out: Measured) -> Iterator[None]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    yield
+    out.seconds, out.cpu = time.perf_counter() - wall, time.process_time() - cpu
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
