@@ -53,6 +53,7 @@ def ours_load(spec: Spec, out: Measured) -> None:
     from dvina.settings import Settings
     from warehouse import commit
 
+    _import_reading()
     if spec.get("gate"):
         from expectations.gate import warm
 
@@ -212,9 +213,11 @@ def _link_or_copy(source: str, target: str) -> None:
 
 def _import_reading() -> float:
     begun = time.perf_counter()
-    import ingest.segments
-    import ingest.sources.delimited  # noqa: F401
+    import ingest.sources.delimited
+    from ingest.segments import pa
 
+    pa.array([0])  # imports pandas, where it is installed
+    assert ingest
     return time.perf_counter() - begun
 
 
