@@ -231,8 +231,8 @@ def _read_cast_write(csv: Path, folder: Path) -> str:
     contract = load_contract(DATASET)
     nothing = pa.RecordBatch.from_pylist([], QUARANTINE_SCHEMA)
     with _Segments(contract, folder) as segments:
-        for raw in open_source(contract, csv).batches():
-            segments.add(cast_batch(contract, raw).landed, nothing)
+        for part in open_source(contract, csv).parts():
+            segments.add(cast_batch(contract, part()).landed, nothing)
     return f"read_parquet('{folder}/segment-*.parquet')"
 
 

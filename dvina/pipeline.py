@@ -153,13 +153,13 @@ def _land(
     contract: Contract, fetched: archive.Fetched, place: Workplace
 ) -> tuple[Landed, str | None]:
     try:
-        source = open_source(contract, fetched.path)
+        source = open_source(contract, fetched.path, fetched.origin)
         manifest = segments.write_segments(contract, source, fetched, place)
         manifest = seal(contract, place.folder, manifest)
         _check_counts(manifest)
         return place.publish(manifest), None
     except (SourceRefused, CountsDisagree) as error:
-        message = str(error).replace(fetched.path.name, fetched.origin)
+        message = str(error)
     place.empty()
     return place.publish(segments.write_refusal(contract, fetched, place)), message
 

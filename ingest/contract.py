@@ -8,6 +8,7 @@ the dictionary page. ``load_contract`` refuses a file that is not complete and c
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -50,13 +51,14 @@ class Publisher:
 
 @dataclass(frozen=True)
 class SourceFormat:
-    """How the publisher's file is laid out."""
+    """How the publisher's files are laid out; where several ways are listed, the file decides."""
 
-    kind: str = "csv"
-    delimiter: str = ","
+    kinds: tuple[str, ...] = ("csv",)  # names of readers, ingest.sources.KINDS
+    delimiters: tuple[str, ...] = (",",)
     quote: str = '"'
-    encoding: str = "utf-8"
+    encodings: tuple[str, ...] = ("utf-8",)
     final_newline: str = "required"  # a file cut in transfer mostly ends inside a line
+    trailing_delimiter: bool = False  # records may end with a delimiter that the header lacks
 
 
 @dataclass(frozen=True)
@@ -99,12 +101,15 @@ class Column:
     type: str
     description: str
     source: str | None = None  # header in the publisher's file; None for a constant
+    aliases: tuple[str, ...] = ()  # other headers of the same column
+    optional: bool = False  # the publisher's file may lack the column: null then
+    extract: str | None = None  # a regex whose only group, where it matches, is the value
     required: bool = True
     unit: str | None = None
     precision: int = 18
     scale: int = 2
     decimal_mark: str = "."
-    layouts: tuple[str, ...] = ()  # strptime layouts of dates and timestamps, first match wins
+    layouts: tuple[str, ...] = ()  # of dates, timestamps (strptime) and periods (%Y, %m, %q)
     nulls: tuple[str, ...] = DEFAULT_NULLS
     trim: bool = True
     pattern: str | None = None
@@ -171,8 +176,23 @@ class Contract:
 
     @property
     def source_columns(self) -> tuple[str, ...]:
-        """Headers that the publisher's file must have."""
-        return tuple(c.source for c in self.columns if c.source is not None)
+        """Headers of the columns that are read, each once, by their first name."""
+        return tuple(dict.fromkeys(c.source for c in self.columns if c.source is not None))
+
+    @property
+    def header_names(self) -> Mapping[str, str]:
+        """Every header that a column may have -> the column's first name."""
+        return {
+            name: column.source
+            for column in self.columns
+            if column.source is not None
+            for name in (column.source, *column.aliases)
+        }
+
+    @property
+    def may_lack(self) -> frozenset[str]:
+        """First names of the columns that a file may lack."""
+        return frozenset(c.source for c in self.columns if c.source and c.optional)
 
     def column(self, name: str) -> Column:
         """The column of that name; raises ContractError when there is none."""
@@ -219,7 +239,7 @@ def _contract(document: dict[str, Any], path: Path) -> Contract:
             digest=_digest(document),
             version=int(document.pop("version")),
             publisher=Publisher(**document.pop("publisher")),
-            format=SourceFormat(**document.pop("format", {})),
+            format=_format(document.pop("format", {})),
             revision=_revision(document.pop("revision")),
             columns=tuple(_column(entry) for entry in document.pop("columns")),
             limits=Limits(**document.pop("limits", {})),
@@ -243,8 +263,18 @@ def _revision(entry: dict[str, Any]) -> Revision:
     return Revision(entry["kind"], tuple(entry.get("by", ())), entry.get("version"))
 
 
+def _format(entry: dict[str, Any]) -> SourceFormat:
+    listed: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()
+    }
+    return SourceFormat(**listed)
+
+
 def _column(entry: dict[str, Any]) -> Column:
     entry = dict(entry)
+    if isinstance(entry.get("source"), list):
+        entry["source"], *others = entry["source"]
+        entry["aliases"] = tuple(others)
     for name in ("layouts", "nulls", "allowed"):
         if name in entry:
             entry[name] = tuple(_word(item) for item in entry[name])
@@ -313,6 +343,10 @@ def _complaints(column: Column) -> list[str]:
         complaints.append(f"column {column.name} needs either 'source' or 'constant'")
     if column.type in ("date", "timestamp") and not column.layouts and column.constant is None:
         complaints.append(f"column {column.name} needs 'layouts'")
+    if column.optional and column.required:
+        complaints.append(f"column {column.name} cannot be both optional and required")
+    if column.extract and re.compile(column.extract).groups != 1:
+        complaints.append(f"column {column.name}: 'extract' needs exactly one group")
     if column.type == "decimal" and not 0 <= column.scale <= column.precision <= 38:
         complaints.append(f"column {column.name}: decimal({column.precision},{column.scale})")
     return complaints

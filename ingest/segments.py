@@ -52,8 +52,8 @@ def write_segments(
     """
     try:
         with _Segments(contract, place.folder) as segments:
-            for raw in source.batches():
-                cast = cast_batch(contract, raw)
+            for part in source.parts():
+                cast = cast_batch(contract, part())
                 if not segments.landed + segments.refused:
                     _check_types(contract, fetched, cast)
                 _check_scope(contract, cast.landed, scope or {})

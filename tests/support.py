@@ -67,7 +67,7 @@ def land(
     """Fetch, land and seal one file; the gate is left out."""
     fetched = archive.fetch(contract, str(path), home / "archive")
     place = Workplace(home / "landing", contract.dataset)
-    source = open_source(contract, fetched.path)
+    source = open_source(contract, fetched.path, fetched.origin)
     manifest = segments.write_segments(contract, source, fetched, place, scope)
     return place.publish(seal(contract, place.folder, manifest))
 

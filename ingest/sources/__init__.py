@@ -1,10 +1,11 @@
-"""Sources: each yields raw record batches, every value still as the publisher wrote it.
+"""Sources: each yields raw batches, every value still as the publisher wrote it.
 
 A source promises bounded memory, its own record numbers, and a count of records that does not
-come from the reader whose output it is held against.
+come from the reader whose output it is held against. It hands out *parts*: each is parsed where
+and when the caller likes, several at once, and their order is the order of the source.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,7 +13,9 @@ from typing import Protocol
 import pyarrow as pa
 
 from ingest.contract import Contract
-from ingest.errors import ContractError
+from ingest.errors import ContractError, SourceRefused
+
+FILE_NAME = "(file name)"  # a column's source may be the name of the file it came in
 
 
 @dataclass(frozen=True)
@@ -26,35 +29,67 @@ class Malformed:
 
 @dataclass(frozen=True)
 class RawBatch:
-    """Some records in source order: columns of text named by header, and the record numbers.
+    """Some records in source order, and their record numbers (from 1).
 
-    ``damaged`` says that bytes which are no text were replaced by U+FFFD somewhere in the source.
+    ``columns`` are named by the contract's ``source`` headers: text, text in dictionaries, or
+    decimals that are of the contract's type already. ``whole`` gives every column of the source
+    as text, for the rows that will be refused; without it ``columns`` are all there is. A column
+    that the contract calls optional may be missing. ``damaged`` says that bytes which are no
+    text were replaced by U+FFFD somewhere in the batch.
     """
 
     columns: pa.RecordBatch
     rows: pa.Int64Array
-    malformed: tuple[Malformed, ...]
+    malformed: tuple[Malformed, ...] = ()
     damaged: bool = False
+    whole: Callable[[], pa.RecordBatch] | None = None
+
+
+Part = Callable[[], RawBatch]
 
 
 class Source(Protocol):
-    """An opened source; iterate ``batches`` to the end before ``records_read`` is asked."""
+    """An opened source; iterate ``parts`` to the end before ``records_read`` is asked."""
 
     @property
     def drift(self) -> tuple[str, ...]:
         """What differs from the contract's columns without stopping the load."""
 
-    def batches(self) -> Iterator[RawBatch]:
-        """Raw batches in source order; raises SourceRefused and its kinds."""
+    def parts(self) -> Iterator[Part]:
+        """Parts in source order; iterating and parsing raise SourceRefused and its kinds."""
 
     def records_read(self) -> int:
-        """Records in the source, counted apart from ``batches``."""
+        """Records in the source, counted apart from ``parts``; raises SourceRefused."""
 
 
-def open_source(contract: Contract, path: Path) -> Source:
-    """The reader for the contract's format; raises SourceRefused and its kinds."""
+@dataclass(frozen=True)
+class Kind:
+    """A way in which files are laid out: is this one of it, and its reader."""
+
+    fits: Callable[[Path], bool]
+    open: Callable[[Contract, Path, str], Source]  # contract, path, name of the file
+
+
+def open_source(contract: Contract, path: Path, name: str = "") -> Source:
+    """The reader for a file of the contract's kinds; raises SourceRefused and its kinds.
+
+    ``name`` is the file's name where it was found; by default that of ``path``.
+    """
+    kinds = _kinds()
+    unknown = [kind for kind in contract.format.kinds if kind not in kinds]
+    if unknown:
+        raise ContractError(f"{contract.dataset}: no reader for format {unknown[0]!r}.")
+    for kind in contract.format.kinds:
+        if len(contract.format.kinds) == 1 or kinds[kind].fits(path):
+            return kinds[kind].open(contract, path, name or path.name)
+    raise SourceRefused(
+        f"{contract.dataset}: {name or path.name} is of no kind that this dataset is published "
+        f"in ({', '.join(contract.format.kinds)})."
+    )
+
+
+def _kinds() -> dict[str, Kind]:
+    """Readers by the name that contracts give them; the text reader takes what no other knows."""
     from ingest.sources.delimited import DelimitedText
 
-    if contract.format.kind == "csv":
-        return DelimitedText(contract, path)
-    raise ContractError(f"{contract.dataset}: no reader for format {contract.format.kind!r}.")
+    return {"csv": Kind(lambda _: True, DelimitedText)}

@@ -10,6 +10,7 @@ import io
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from ingest.containers import open_bytes
 from ingest.contract import Contract
 from ingest.errors import IngestError, SchemaDrift, SourceRefused
 from ingest.records import RecordCounter
-from ingest.sources import Malformed, RawBatch
+from ingest.sources import Malformed, Part, RawBatch
 
 BLOCK_BYTES = 1024**2
 HEADER_BYTES = 64 * 1024
@@ -31,9 +32,10 @@ MAX_MALFORMED, MAX_TEXT = 10_000, 4_000
 class DelimitedText:
     """One delimited file; see the module docstring. Raises SourceRefused and SchemaDrift."""
 
-    def __init__(self, contract: Contract, path: Path) -> None:
+    def __init__(self, contract: Contract, path: Path, name: str) -> None:
         self._contract = contract
         self._path = path
+        self._name = name
         self._counter = RecordCounter(contract.format.quote, MAX_RECORD_BYTES)
         self._malformed: list[Malformed] = []
         self._taken = 0  # how many of them were handed on
@@ -50,7 +52,11 @@ class DelimitedText:
         """Columns that the contract does not know."""
         return self._drift
 
-    def batches(self) -> Iterator[RawBatch]:
+    def parts(self) -> Iterator[Part]:
+        for batch in self._batches():
+            yield partial(_same, batch)
+
+    def _batches(self) -> Iterator[RawBatch]:
         """Raw batches of about 1 MiB; malformed records ride with the batch after them."""
         names = [_safe(name) for name in self._header]
         given = 0
@@ -94,7 +100,7 @@ class DelimitedText:
                 use_threads=False, block_size=BLOCK_BYTES, column_names=names, skip_rows=1
             ),
             parse_options=pacsv.ParseOptions(
-                delimiter=self._contract.format.delimiter,
+                delimiter=self._contract.format.delimiters[0],
                 quote_char=self._contract.format.quote or False,
                 newlines_in_values=bool(self._contract.format.quote),
                 invalid_row_handler=self._note_malformed,
@@ -122,7 +128,7 @@ class DelimitedText:
         layout = self._contract.format
         fields = csv.reader(
             io.StringIO(text),
-            delimiter=layout.delimiter,
+            delimiter=layout.delimiters[0],
             quotechar=layout.quote or None,
             quoting=csv.QUOTE_MINIMAL if layout.quote else csv.QUOTE_NONE,
         )
@@ -134,7 +140,7 @@ class DelimitedText:
         missing = [name for name in self._contract.source_columns if name not in got]
         twice = sorted({name for name in got if got.count(name) > 1})
         unknown = [name for name in got if name not in wanted]
-        where = f"{self._contract.dataset}: {self._path.name}"
+        where = f"{self._contract.dataset}: {self._name}"
         if twice:
             raise SchemaDrift(f"{where} has the column {', '.join(twice)} more than once.")
         if missing:
@@ -176,7 +182,7 @@ class DelimitedText:
         return tuple(self._malformed[first : self._taken])
 
     def _refused(self, what: str) -> SourceRefused:
-        return SourceRefused(f"{self._contract.dataset}: {self._path.name} {what}.")
+        return SourceRefused(f"{self._contract.dataset}: {self._name} {what}.")
 
 
 def _ahead(batches: Iterator[pa.RecordBatch]) -> Generator[pa.RecordBatch, None, None]:
@@ -269,6 +275,10 @@ def not_delimited(head: bytes) -> str | None:
     if start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in head[:64]:
         return "is UTF-16 or binary, not UTF-8 text: wrong encoding"
     return None
+
+
+def _same(batch: RawBatch) -> RawBatch:
+    return batch
 
 
 def _safe(name: str) -> str:

@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,7 +23,7 @@ from ingest.errors import (
     SourceMissing,
     SourceRefused,
 )
-from ingest.sources import RawBatch, open_source
+from ingest.sources import Part, RawBatch, open_source
 from ingest.sources.delimited import DelimitedText
 from tests.support import HEADER, land, rows, toy
 
@@ -144,14 +145,17 @@ class _Faulty:
         self._source, self._fault = source, fault
         self.drift = source.drift
 
-    def batches(self) -> Iterator[RawBatch]:
-        for raw in self._source.batches():
-            if self._fault == "drops":
-                yield RawBatch(raw.columns.slice(1), raw.rows.slice(1), raw.malformed)
-            else:
-                twice = pa.Table.from_batches([raw.columns, raw.columns.slice(0, 1)])
-                numbers = pa.concat_arrays([raw.rows, raw.rows.slice(0, 1)])
-                yield RawBatch(twice.combine_chunks().to_batches()[0], numbers, raw.malformed)
+    def parts(self) -> Iterator[Part]:
+        for part in self._source.parts():
+            yield partial(self._spoil, part)
+
+    def _spoil(self, part: Part) -> RawBatch:
+        raw = part()
+        if self._fault == "drops":
+            return RawBatch(raw.columns.slice(1), raw.rows.slice(1), raw.malformed)
+        twice = pa.Table.from_batches([raw.columns, raw.columns.slice(0, 1)])
+        numbers = pa.concat_arrays([raw.rows, raw.rows.slice(0, 1)])
+        return RawBatch(twice.combine_chunks().to_batches()[0], numbers, raw.malformed)
 
     def records_read(self) -> int:
         return self._source.records_read()
