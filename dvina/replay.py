@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from dvina.pipeline import Outcome, clean_up, judge_landed, settle
 from dvina.settings import Settings
 from ingest import landing, segments
-from ingest.casting import cast_batch
+from ingest.casting import cast_batch, plain
 from ingest.contract import Contract, load_contract
 from ingest.landing import Landed, Workplace
 from ingest.sources import RawBatch
@@ -59,8 +59,9 @@ def _replay_load(settings: Settings, contract: Contract, load_id: str) -> Replay
     if not rows.num_rows:
         return Replayed(load_id, 0, 0, 0, None)
     columns = rows.drop_columns(["_row"]).combine_chunks().to_batches()[0]
-    raw = RawBatch(columns, rows["_row"].combine_chunks(), ())
-    passing = cast_batch(contract, raw).landed
+    numbers = rows["_row"].combine_chunks()
+    raw = RawBatch(columns, numbers, name=origin.manifest.origin)
+    passing = plain(cast_batch(contract, raw).landed, contract.schema)
     passing = passing.filter(pc.invert(known_already(contract, origin, passing)))
     left = rows.num_rows - passing.num_rows
     if not passing.num_rows:

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.columns import Cast, cast_column
-from ingest.contract import Column, Contract
+from ingest.columns import Cast, cast_column, frequencies
+from ingest.contract import FILE_NAME, Column, Contract
 from ingest.sources import Malformed, RawBatch
 
 QUARANTINE_SCHEMA = pa.schema(
@@ -32,7 +32,10 @@ _MAX_TEXT = 2_000
 
 @dataclass(frozen=True)
 class CastBatch:
-    """Rows that keep the contract (its schema), and rows that do not (QUARANTINE_SCHEMA)."""
+    """Rows that keep the contract (its schema), and rows that do not (QUARANTINE_SCHEMA).
+
+    Text of landed rows may stand in dictionaries; ``plain`` writes it out.
+    """
 
     landed: pa.RecordBatch
     refused: pa.RecordBatch
@@ -44,26 +47,55 @@ def cast_batch(contract: Contract, raw: RawBatch) -> CastBatch:
     reasons = _Reasons(count)
     arrays: list[pa.Array] = []
     for column in contract.columns:
-        cast = _cast(column, raw, count, contract.limits.max_field_chars)
+        cast = _cast(contract, column, raw, arrays)
         reasons.note(column, cast)
         arrays.append(cast.values)
-    keep = pa.array(reasons.code < 0)
+    fields = [f.with_type(a.type) for f, a in zip(contract.schema, arrays, strict=False)]
     landed = pa.RecordBatch.from_arrays(
-        [*arrays, raw.rows], schema=_nullable(contract.schema)
-    ).filter(keep)
+        [*arrays, raw.rows], schema=pa.schema([*fields, contract.schema.field("_row")])
+    )
+    if reasons.rules:
+        landed = landed.filter(pa.array(reasons.code < 0))
     refused = _refused(contract, raw, reasons)
     malformed = _malformed(raw.malformed)
     if refused.num_rows and malformed.num_rows:
         refused = pa.Table.from_batches([refused, malformed]).combine_chunks().to_batches()[0]
-    return CastBatch(landed.cast(contract.schema), refused if refused.num_rows else malformed)
+    return CastBatch(landed, refused if refused.num_rows else malformed)
 
 
-def _cast(column: Column, raw: RawBatch, count: int, max_chars: int) -> Cast:
+def _cast(contract: Contract, column: Column, raw: RawBatch, before: list[pa.Array]) -> Cast:
+    """Cast one column; ``before`` are the columns that stand before it, cast already."""
+    count = raw.columns.num_rows
     if column.constant is not None:
-        text = pa.repeat(pa.scalar(column.constant), count)
-        return Cast(text.cast(column.arrow_type), ())
-    text = raw.columns.column(column.source)
-    return cast_column(column, text, max_chars, damaged=raw.damaged)
+        return Cast(_repeated(column.constant, count).cast(column.arrow_type), ())
+    if column.frequency_of is not None:
+        names = [c.name for c in contract.columns]
+        return Cast(frequencies(before[names.index(column.frequency_of)]), ())
+    if column.source in raw.columns.schema.names:
+        values = raw.columns.column(column.source)
+    elif column.source == FILE_NAME:
+        values = _repeated(raw.name, count)
+    else:
+        return Cast(pa.nulls(count, column.arrow_type), ())
+    max_chars = contract.limits.max_field_chars
+    return cast_column(column, values, max_chars, damaged=raw.damaged, name=raw.name)
+
+
+def plain(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """The batch in the schema, its dictionaries written out."""
+    arrays = [_plain(batch.column(name)) for name in schema.names]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _plain(values: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(values.type):
+        return values.dictionary.take(values.indices)
+    return values
+
+
+def _repeated(text: str, count: int) -> pa.Array:
+    indices = pa.array(np.zeros(count, dtype=np.int32))
+    return pa.DictionaryArray.from_arrays(indices, pa.array([text], pa.string()))
 
 
 class _Reasons:
@@ -86,8 +118,11 @@ def _refused(contract: Contract, raw: RawBatch, reasons: _Reasons) -> pa.RecordB
     if not len(at):
         return pa.RecordBatch.from_pylist([], QUARANTINE_SCHEMA)
     picks = pa.array(at)
-    shown = [name for name in raw.columns.schema.names if name not in contract.masked]
-    texts = [raw.columns.column(name).take(picks) for name in shown]
+    whole = raw.whole() if raw.whole else raw.columns
+    if any(column.source == FILE_NAME for _, column in reasons.rules):
+        whole = whole.append_column(FILE_NAME, _plain(_repeated(raw.name, whole.num_rows)))
+    shown = [name for name in whole.schema.names if name not in contract.masked]
+    texts = [whole.column(name).take(picks) for name in shown]
     codes = reasons.code[at]
     rules = pa.array([rule for rule, _ in reasons.rules]).take(pa.array(codes))
     names = pa.array([column.name for _, column in reasons.rules]).take(pa.array(codes))
@@ -130,7 +165,3 @@ def _malformed(records: tuple[Malformed, ...]) -> pa.RecordBatch:
 def mask_contacts(text: str) -> str:
     """The text without e-mail addresses and telephone numbers, at most 2,000 characters."""
     return _PHONE.sub("<telephone>", _EMAIL.sub("<e-mail>", text[:_MAX_TEXT]))
-
-
-def _nullable(schema: pa.Schema) -> pa.Schema:
-    return pa.schema([field.with_nullable(True) for field in schema])

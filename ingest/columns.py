@@ -4,8 +4,10 @@ A kernel that casts a whole column is tried first; only when it refuses are the 
 by a pattern and cast apart. What is accepted never depends on the neighbours of a value.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +17,7 @@ from ingest.contract import Column
 from ingest.lookups import resolve
 
 _PERIOD = r"^[0-9]{4}(-(0[1-9]|1[0-2])|-Q[1-4])?$"
+_EXPONENT = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]{1,2}$"
 _NAN_FREE_INTEGER = r"^[+-]?[0-9]{1,18}$"
 
 
@@ -26,17 +29,50 @@ class Cast:
     broken: tuple[tuple[str, np.ndarray], ...]
 
 
-def cast_column(column: Column, text: pa.Array, max_chars: int, *, damaged: bool = False) -> Cast:
-    """Cast text by the column's description; rules are named as they stand in quarantine.
+def cast_column(
+    column: Column, values: pa.Array, max_chars: int, *, damaged: bool = False, name: str = ""
+) -> Cast:
+    """Cast by the column's description; rules are named as they stand in quarantine.
 
-    ``damaged`` says that bytes which were no text stand in the column as U+FFFD.
+    ``values`` are text, text in a dictionary (then each distinct value is cast once), or decimals
+    that the reader cast already. ``damaged`` says that bytes which were no text stand in the
+    column as U+FFFD, ``name`` what the file was called.
     """
+    if pa.types.is_decimal(values.type):
+        broken: list[tuple[str, np.ndarray]] = []
+        if column.required:
+            _note(broken, "missing", _mask(pc.is_null(values)))
+        _note_bounds(column, None, values, broken)
+        return Cast(values, tuple(broken))
+    if not pa.types.is_dictionary(values.type):
+        return _cast_text_column(column, values, max_chars, damaged=damaged, name=name)
+    words = values.dictionary
+    cast = _cast_text_column(column, words, max_chars, damaged=damaged, name=name)
+    indices = values.indices
+    masks = tuple((rule, mask[indices.to_numpy()]) for rule, mask in cast.broken)
+    found = tuple((rule, mask) for rule, mask in masks if mask.any())
+    if pa.types.is_string(cast.values.type):
+        return Cast(_distinct(indices, cast.values), found)
+    return Cast(cast.values.take(indices), found)
+
+
+def _distinct(indices: pa.Array, words: pa.Array) -> pa.DictionaryArray:
+    """A dictionary of distinct words without null, which casting may have made equal or null."""
+    encoded = words.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(encoded.indices.take(indices), encoded.dictionary)
+
+
+def _cast_text_column(
+    column: Column, text: pa.Array, max_chars: int, *, damaged: bool, name: str
+) -> Cast:
     broken: list[tuple[str, np.ndarray]] = []
     if damaged:
         _note(broken, "encoding", _mask(pc.match_substring(text, "\ufffd")))
     if _has_nul(text):
         _note(broken, "nul_byte", _mask(pc.match_substring(text, "\x00")))
     _note(broken, "too_long", _mask(pc.greater(pc.binary_length(text), max_chars)))
+    if column.extract:
+        text = _extract(text, column.extract)
     if column.trim:
         text = pc.utf8_trim_whitespace(text)
     if column.decimal_mark != "." and column.type == "decimal":
@@ -47,6 +83,9 @@ def cast_column(column: Column, text: pa.Array, max_chars: int, *, damaged: bool
         _note(broken, "not_in_list" if column.values else f"unknown_{column.lookup}", unknown)
     values, bad = _CASTS[column.type](column, text)
     _note(broken, f"not_{column.type}", bad)
+    if column.month_from_name:
+        values, other = _with_month(values, column.month_from_name, name)
+        _note(broken, "other_year_in_file_name", other)
     if column.required:
         # A value that broke another rule is null by now; its first reason is kept by the caller.
         _note(broken, "missing", _mask(pc.is_null(values)))
@@ -54,8 +93,35 @@ def cast_column(column: Column, text: pa.Array, max_chars: int, *, damaged: bool
     return Cast(values, tuple(broken))
 
 
+def frequencies(periods: pa.Array) -> pa.Array:
+    """A, Q or M for periods written as YYYY, YYYY-Qn and YYYY-MM; null where there is none."""
+    if pa.types.is_dictionary(periods.type):
+        return _distinct(periods.indices, frequencies(periods.dictionary))
+    quarter = pc.match_substring(periods, "Q")
+    month = pc.if_else(pc.equal(pc.utf8_length(periods), 4), "A", "M")
+    return pc.if_else(quarter, "Q", month)
+
+
+def _extract(text: pa.Array, pattern: str) -> pa.Array:
+    """The group of the pattern where it matches, the text as it is elsewhere."""
+    named = pattern.replace("(", "(?P<value>", 1) if "(?P<" not in pattern else pattern
+    groups = pc.extract_regex(text, named)
+    return pc.coalesce(pc.struct_field(groups, [0]), text)
+
+
+def _with_month(periods: pa.Array, pattern: str, name: str) -> tuple[pa.Array, np.ndarray]:
+    """Bare years with the month that the file's name tells; marks years that it contradicts."""
+    found = re.search(pattern, name)
+    if not found:
+        return periods, np.zeros(0, bool)
+    year, month = found.groups()
+    bare = pc.equal(pc.utf8_length(periods), 4)
+    other = pc.and_(bare, pc.not_equal(periods, year))
+    return pc.if_else(bare, f"{year}-{month}", periods), _mask(other)
+
+
 def _note_bounds(
-    column: Column, text: pa.Array, values: pa.Array, broken: list[tuple[str, np.ndarray]]
+    column: Column, text: pa.Array | None, values: pa.Array, broken: list[tuple[str, np.ndarray]]
 ) -> None:
     if column.pattern:
         fits = pc.match_substring_regex(text, pattern=f"^(?:{column.pattern})$")
@@ -77,9 +143,10 @@ def _has_nul(text: pa.Array) -> bool:
 
 
 def _with_point(text: pa.Array, mark: str) -> pa.Array:
-    # A point where a comma is the decimal mark would be a second mark: let it fail the cast.
-    text = pc.replace_substring(text, ".", "?")
-    return pc.replace_substring(text, mark, ".")
+    if mark == ",":
+        # A point where a comma is the decimal mark would be a second mark: let it fail the cast.
+        text = pc.replace_substring(text, ".", "?")
+    return pc.replace_substring(text, ",", ".")
 
 
 def _translate(column: Column, text: pa.Array) -> tuple[pa.Array, np.ndarray]:
@@ -106,15 +173,23 @@ def _cast_decimal(column: Column, text: pa.Array) -> Typed:
     large = rf"[0-9]{{1,{whole}}}(\.[0-9]{{0,{scale}}}0*)?|" if whole else ""
     pattern = rf"^[+-]?0*({large}{small})$"
     try:
-        values = text.cast(column.arrow_type)
-        if not _any(pc.match_substring(text, "e")) and not _any(pc.match_substring(text, "E")):
-            return values, np.zeros(0, bool)
+        return text.cast(column.arrow_type), np.zeros(0, bool)
     except pa.ArrowInvalid:
         pass
     # Arrow counts leading zeros as digits; they are none.
-    slim = pc.replace_substring_regex(text, r"^([+-]?)0+([0-9])", r"\1\2")
+    slim = pc.replace_substring_regex(_written_out(text), r"^([+-]?)0+([0-9])", r"\1\2")
     slim = pc.replace_substring_regex(slim, r"(\.[0-9]*?)0+$", r"\1")
     return _where(slim, pattern, column.arrow_type)
+
+
+def _written_out(text: pa.Array) -> pa.Array:
+    """Numbers with an exponent, which are few, without it."""
+    raised = pc.match_substring_regex(text, pattern=_EXPONENT)
+    if not _any(raised):
+        return text
+    at = pa.array(np.flatnonzero(_mask(raised)))
+    plain = pa.array([f"{Decimal(value):f}" for value in text.take(at).to_pylist()])
+    return pc.replace_with_mask(text, pc.fill_null(raised, False), plain)
 
 
 def _cast_integer(column: Column, text: pa.Array) -> Typed:
@@ -150,9 +225,31 @@ def _parse_moment(text: pa.Array, layout: str) -> pa.Array:
     return moments if fraction is None else pc.add(moments, fraction)
 
 
-def _cast_period(_: Column, text: pa.Array) -> Typed:
+def _cast_period(column: Column, text: pa.Array) -> Typed:
+    for layout in column.layouts:
+        text = _as_period(text, layout)
     bad = _mask(pc.invert(pc.match_substring_regex(text, pattern=_PERIOD)))
-    return pc.if_else(pa.array(bad), None, text), bad
+    return (pc.if_else(pa.array(bad), None, text) if bad.any() else text), bad
+
+
+def _as_period(text: pa.Array, layout: str) -> pa.Array:
+    """Text of the layout as YYYY, YYYY-Qn or YYYY-MM, other text as it is."""
+    pattern = layout
+    for sign, group in (
+        ("%Y", "(?P<y>[0-9]{4})"),
+        ("%m", "(?P<m>[0-9]{2})"),
+        ("%q", "(?P<q>[1-4])"),
+    ):
+        pattern = pattern.replace(sign, group)
+    groups = pc.extract_regex(text, f"^{pattern}$")
+    parts = [pc.struct_field(groups, "y")]
+    parts += [pc.struct_field(groups, "m")] if "%m" in layout else []
+    parts += (
+        [pc.binary_join_element_wise("Q", pc.struct_field(groups, "q"), "")]
+        if "%q" in layout
+        else []
+    )
+    return pc.coalesce(pc.binary_join_element_wise(*parts, "-"), text)
 
 
 def _cast_boolean(_: Column, text: pa.Array) -> Typed:

@@ -26,6 +26,7 @@ REVISION_KINDS = ("slice", "event", "snapshot", "key")
 COLUMN_TYPES = ("text", "integer", "decimal", "date", "timestamp", "period", "boolean")
 SEVERITIES = ("stop", "warn", "inform")
 DEFAULT_NULLS = ("",)
+FILE_NAME = "(file name)"  # a column's source may be the name of the file it came in
 # Prose never changes what a row becomes, so it takes no part in a contract's identity.
 PROSE = (
     "title",
@@ -104,11 +105,13 @@ class Column:
     aliases: tuple[str, ...] = ()  # other headers of the same column
     optional: bool = False  # the publisher's file may lack the column: null then
     extract: str | None = None  # a regex whose only group, where it matches, is the value
+    month_from_name: str | None = None  # a regex on the file's name: year and month of a bare year
+    frequency_of: str | None = None  # the period column whose frequency (A, Q, M) this is
     required: bool = True
     unit: str | None = None
     precision: int = 18
     scale: int = 2
-    decimal_mark: str = "."
+    decimal_mark: str = "."  # or "," or "either"; thousands are never separated
     layouts: tuple[str, ...] = ()  # of dates, timestamps (strptime) and periods (%Y, %m, %q)
     nulls: tuple[str, ...] = DEFAULT_NULLS
     trim: bool = True
@@ -175,18 +178,26 @@ class Contract:
         return pa.schema([*fields, pa.field("_row", pa.int64(), nullable=False)])
 
     @property
+    def shared(self) -> tuple[str, ...]:
+        """Columns that are equal in all rows of a slice: kept once with it, not in each row."""
+        return tuple(
+            c.name for c in self.columns if c.constant is not None or c.name in self.revision.by
+        )
+
+    @property
     def source_columns(self) -> tuple[str, ...]:
         """Headers of the columns that are read, each once, by their first name."""
-        return tuple(dict.fromkeys(c.source for c in self.columns if c.source is not None))
+        sources = (c.source for c in self.columns if c.source not in (None, FILE_NAME))
+        return tuple(dict.fromkeys(str(source) for source in sources))
 
     @property
     def header_names(self) -> Mapping[str, str]:
         """Every header that a column may have -> the column's first name."""
         return {
-            name: column.source
+            name: str(column.source)
             for column in self.columns
-            if column.source is not None
-            for name in (column.source, *column.aliases)
+            if column.source not in (None, FILE_NAME)
+            for name in (str(column.source), *column.aliases)
         }
 
     @property
@@ -339,14 +350,19 @@ def _complaints(column: Column) -> list[str]:
     complaints = []
     if column.type not in COLUMN_TYPES:
         complaints.append(f"column {column.name} has type {column.type}, not one of {COLUMN_TYPES}")
-    if (column.source is None) == (column.constant is None):
-        complaints.append(f"column {column.name} needs either 'source' or 'constant'")
+    ways = (column.source, column.constant, column.frequency_of)
+    if sum(way is not None for way in ways) != 1:
+        complaints.append(f"column {column.name} needs 'source', 'constant' or 'frequency_of'")
+    if column.decimal_mark not in (".", ",", "either"):
+        complaints.append(f"column {column.name} has the decimal mark {column.decimal_mark!r}")
     if column.type in ("date", "timestamp") and not column.layouts and column.constant is None:
         complaints.append(f"column {column.name} needs 'layouts'")
     if column.optional and column.required:
         complaints.append(f"column {column.name} cannot be both optional and required")
     if column.extract and re.compile(column.extract).groups != 1:
         complaints.append(f"column {column.name}: 'extract' needs exactly one group")
+    if column.month_from_name and re.compile(column.month_from_name).groups != 2:
+        complaints.append(f"column {column.name}: 'month_from_name' needs two groups")
     if column.type == "decimal" and not 0 <= column.scale <= column.precision <= 38:
         complaints.append(f"column {column.name}: decimal({column.precision},{column.scale})")
     return complaints

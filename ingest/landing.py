@@ -34,6 +34,7 @@ NO_UNITS = pa.table(
         "slice": pa.array([], pa.string()),
         "row_count": pa.array([], pa.int64()),
         "fingerprint": pa.array([], pa.string()),
+        "constants": pa.array([], pa.string()),
     }
 )
 
@@ -85,7 +86,7 @@ class Landed:
 
     @property
     def units(self) -> Path:
-        """Parquet of ``slice`` (JSON), ``row_count`` and ``fingerprint`` per slice of the load."""
+        """Parquet per slice: ``slice`` and ``constants`` (JSON), ``row_count``, ``fingerprint``."""
         return self.folder / UNITS
 
 

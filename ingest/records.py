@@ -17,9 +17,9 @@ class RecordCounter:
     def __init__(self, quote: str = '"', max_record_bytes: int = 16 * 1024**2) -> None:
         self._quote = quote.encode() if quote else b""
         self._limit = max_record_bytes
-        self._records = 0
+        self.records = 0  # that have ended
         self._offset = 0  # bytes seen
-        self._record_start = 0
+        self.record_start = 0  # where the present one begins, in bytes
         self._inside = False
         self._last = b""
 
@@ -30,25 +30,25 @@ class RecordCounter:
         if self._quote:
             ends = self._outside_quotes(data, ends)
         if len(ends):
-            starts = np.concatenate(([self._record_start], ends[:-1] + 1 + self._offset))
+            starts = np.concatenate(([self.record_start], ends[:-1] + 1 + self._offset))
             lengths = ends + self._offset - starts
             self._check_length(int(lengths.max()))
-            self._records += len(ends) - self._blank(chunk, data, ends, lengths)
-            self._record_start = int(ends[-1]) + 1 + self._offset
+            self.records += len(ends) - self._blank(chunk, data, ends, lengths)
+            self.record_start = int(ends[-1]) + 1 + self._offset
         self._offset += len(chunk)
         self._last = chunk[-1:] or self._last
-        self._check_length(self._offset - self._record_start)
+        self._check_length(self._offset - self.record_start)
 
     def finish(self) -> int:
         """Records seen; raises SourceRefused when the text ends inside a quoted field."""
         if self._inside:
             raise SourceRefused(
-                f"a quoted field that begins after byte {self._record_start} is never closed: "
+                f"a quoted field that begins after byte {self.record_start} is never closed: "
                 "the file was cut in transfer, or a quote stands inside a field"
             )
-        tail = self._offset - self._record_start
+        tail = self._offset - self.record_start
         rest = 1 if tail > 1 or (tail == 1 and self._last != b"\r") else 0
-        return self._records + rest
+        return self.records + rest
 
     @property
     def ends_with_newline(self) -> bool:
@@ -74,6 +74,6 @@ class RecordCounter:
     def _check_length(self, length: int) -> None:
         if length > self._limit:
             raise HostileInput(
-                f"the record that begins at byte {self._record_start} is longer than "
+                f"the record that begins at byte {self.record_start} is longer than "
                 f"{self._limit} bytes"
             )

@@ -4,6 +4,8 @@ Memory is a few batches: one is read while the next is cast and the one before i
 is wrong with a whole source (types, scope, counts) is found here and refuses it.
 """
 
+from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -27,9 +29,10 @@ from ingest.landing import (
     now,
     storage_failed,
 )
-from ingest.sources import Source
+from ingest.sources import Part, Source
 from ingest.steps import reached
 
+WORKERS = 2  # more would hold more of the source in memory
 SEGMENT_ROWS = 1_000_000
 ROW_GROUP_ROWS = 122_880
 RETYPED_ROWS, RETYPED_SHARE = 20, 0.9  # so many values of another type are no bad rows but drift
@@ -52,8 +55,7 @@ def write_segments(
     """
     try:
         with _Segments(contract, place.folder) as segments:
-            for part in source.parts():
-                cast = cast_batch(contract, part())
+            for cast in _cast_ahead(contract, source):
                 if not segments.landed + segments.refused:
                     _check_types(contract, fetched, cast)
                 _check_scope(contract, cast.landed, scope or {})
@@ -87,6 +89,26 @@ def write_segments(
         landed_at=now(),
         scope=scope or {},
     )
+
+
+def _cast_ahead(contract: Contract, source: Source) -> Iterator[CastBatch]:
+    """Parts parsed and cast by a few threads, in order; what is ahead is as many parts."""
+    with ThreadPoolExecutor(WORKERS) as pool:
+        ahead: deque[Future[CastBatch]] = deque()
+        try:
+            for part in source.parts():
+                ahead.append(pool.submit(_cast_part, contract, part))
+                if len(ahead) > WORKERS:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for waiting in ahead:
+                waiting.cancel()
+
+
+def _cast_part(contract: Contract, part: Part) -> CastBatch:
+    return cast_batch(contract, part())
 
 
 def write_replay(
@@ -159,13 +181,14 @@ def _check_scope(contract: Contract, rows: pa.RecordBatch, scope: dict[str, list
     for column, prefixes in scope.items():
         if contract.column(column).type != "text":
             raise ContractError(f"{contract.dataset}: a scope needs a text column, not {column}.")
+        values = rows[column].cast(pa.string())
         inside = np.zeros(rows.num_rows, dtype=bool)
         for prefix in prefixes:
-            inside |= np.asarray(pc.starts_with(rows[column], prefix).fill_null(False))
+            inside |= np.asarray(pc.starts_with(values, prefix).fill_null(False))
         if not inside.all():
             at = int(np.flatnonzero(~inside)[0])
             raise SourceRefused(
-                f"{contract.dataset}: row {rows['_row'][at]} has {column} {rows[column][at]}, "
+                f"{contract.dataset}: row {rows['_row'][at]} has {column} {values[at]}, "
                 f"outside the scope {', '.join(prefixes)} that was declared for the load."
             )
 
@@ -206,10 +229,10 @@ class _Segments:
         if not landed.num_rows:
             return
         if self._writer is None or self._in_segment >= SEGMENT_ROWS:
-            self._roll()
+            self._roll(landed.schema)
         assert self._writer is not None
         self._settle()
-        self._write = self._thread.submit(self._writer.write_batch, landed, ROW_GROUP_ROWS)
+        self._write = self._thread.submit(_write, self._writer, landed)
         self._in_segment += landed.num_rows
         self.landed += landed.num_rows
         reached("ingest.mid_segment")
@@ -220,10 +243,26 @@ class _Segments:
         if write is not None:
             write.result()
 
-    def _roll(self) -> None:
+    def _roll(self, schema: pa.Schema) -> None:
         self._settle()
         if self._writer:
             self._writer.close()
         self.names.append(f"segment-{len(self.names):05d}.parquet")
-        self._writer = pq.ParquetWriter(self._folder / self.names[-1], self._schema)
+        self._writer = pq.ParquetWriter(
+            self._folder / self.names[-1],
+            schema,
+            use_dictionary=[f.name for f in self._schema if pa.types.is_string(f.type)],
+            store_decimal_as_integer=True,
+            store_schema=False,  # else readers would be given our dictionaries
+            write_statistics=False,
+        )
         self._in_segment = 0
+
+
+def _write(writer: pq.ParquetWriter, batch: pa.RecordBatch) -> None:
+    """Write a batch; which columns are dictionaries was settled by the segment's first."""
+    if batch.schema != writer.schema:
+        pairs = zip(batch.columns, writer.schema, strict=True)
+        arrays = [array.cast(field.type) for array, field in pairs]
+        batch = pa.RecordBatch.from_arrays(arrays, schema=writer.schema)
+    writer.write_batch(batch, ROW_GROUP_ROWS)

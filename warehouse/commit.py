@@ -29,7 +29,7 @@ from warehouse import ledger, side
 from warehouse.database import literal, quote
 from warehouse.errors import SchemaConflict, UnknownLoad, WarehouseError
 from warehouse.ledger import Cause, Decided
-from warehouse.tables import ensure_tables
+from warehouse.tables import ensure_tables, stored_columns
 
 ContractOf = Callable[[str], Contract]
 Work = Callable[[duckdb.DuckDBPyConnection], Decided]
@@ -168,13 +168,14 @@ def _accept(
 def _insert_rows(connection: duckdb.DuckDBPyConnection, contract: Contract, landed: Landed) -> None:
     # A segment written under an older contract may lack the columns that came later.
     present = set(pq.read_schema(landed.segments[0]).names)
-    names = [quote(c.name) for c in contract.columns if c.name in present]
+    stored = stored_columns(connection, contract.dataset)
+    names = [quote(c.name) for c in contract.columns if c.name in present and c.name in stored]
     on = " and ".join(
         f"r.{quote(c)} is not distinct from f.{quote(c)}" for c in contract.revision.by
     )
     connection.execute(
-        f"insert into raw.{quote(contract.dataset)} ({', '.join(names)}, _row, _unit_id) "
-        f"select {', '.join(f'r.{name}' for name in names)}, r._row, f.unit_id "
+        f"insert into raw.{quote(contract.dataset)} ({', '.join([*names, '_row', '_unit_id'])}) "
+        f"select {''.join(f'r.{name}, ' for name in names)}r._row, f.unit_id "
         f"from {_parquet(landed.segments)} as r join fresh as f on {on or 'true'}"
     )
 

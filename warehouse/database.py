@@ -12,7 +12,7 @@ import duckdb
 
 from warehouse.errors import SchemaTooNew, WarehouseError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: what a slice's rows share stands in ledger.units
 FILE = "warehouse.duckdb"
 DEFAULT_MEMORY = "256MB"
 STORAGE_ERRORS = (
@@ -39,8 +39,10 @@ create table if not exists ledger.loads (
 create table if not exists ledger.units (
     unit_id bigint not null, load_id varchar not null, dataset varchar not null,
     slice varchar not null, scope varchar not null, row_count bigint not null,
-    fingerprint varchar not null, contract_identity varchar not null, adds_to varchar
+    fingerprint varchar not null, contract_identity varchar not null, adds_to varchar,
+    constants varchar
 );
+alter table ledger.units add column if not exists constants varchar;
 create table if not exists ledger.events (
     event_no bigint not null, kind varchar not null, load_id varchar not null,
     reason varchar not null, decided_by varchar not null, decided_at timestamptz not null

@@ -13,6 +13,7 @@ from ingest.contract import Contract
 from ingest.landing import Landed, now
 from warehouse.database import literal, quote
 from warehouse.errors import UnknownLoad
+from warehouse.tables import rows_sql, stored_columns
 
 REPLACING_KINDS = ("slice", "snapshot")
 
@@ -139,8 +140,8 @@ def accept_staged(
     else:
         _stage_former(connection, contract, landed, replaced)
     connection.execute(
-        "insert into ledger.units select unit_id, ?, ?, slice, ?, row_count, fingerprint, ?, ? "
-        "from fresh",
+        "insert into ledger.units select unit_id, ?, ?, slice, ?, row_count, fingerprint, ?, ?, "
+        "constants from fresh",
         [m.load_id, m.dataset, m.scope_text, m.contract_identity, m.replay_of],
     )
     _decide(connection, "former", "'superseded'", m.dataset, replaced)
@@ -227,12 +228,12 @@ def _stage_former(
             f"create or replace temp table former as select * from standing as s where {rivals}"
         )
         return
-    raw = f"raw.{quote(contract.dataset)}"
     columns = ", ".join(quote(column.name) for column in contract.columns)
+    rows = f"select *, hash({columns}) as _hash from ({rows_sql(connection, contract)})"
     connection.execute(
         "create or replace temp table rest as select s.unit_id, count(r._unit_id) as row_count, "
         f"concat(count(r._unit_id), ':', sum(r._hash)) as fingerprint from standing as s left join "
-        f"(select _unit_id, hash({columns}) as _hash from {raw} where {outside}) as r "
+        f"({rows} where {outside}) as r "
         f"on r._unit_id = s.unit_id where {rivals} group by s.unit_id"
     )
     connection.execute(
@@ -244,19 +245,19 @@ def _stage_former(
         f"create or replace temp table carved as select {first} "
         "+ row_number() over (order by f.unit_id) as unit_id, f.unit_id as old_unit_id, "
         "f.load_id, f.slice, concat(f.scope, ' except ', ?) as scope, r.row_count, r.fingerprint, "
-        "f.contract_identity, f.adds_to from former as f join rest as r using (unit_id) "
-        "where r.row_count > 0",
+        "f.contract_identity, f.adds_to, f.constants "
+        "from former as f join rest as r using (unit_id) where r.row_count > 0",
         [m.scope_text],
     )
     connection.execute(
         "insert into ledger.units select unit_id, load_id, ?, slice, scope, row_count, "
-        "fingerprint, contract_identity, adds_to from carved",
+        "fingerprint, contract_identity, adds_to, constants from carved",
         [contract.dataset],
     )
+    stored = "".join(f"{quote(name)}, " for name in stored_columns(connection, contract.dataset))
     connection.execute(
-        f"insert into {raw} ({columns}, _row, _unit_id) "
-        f"select r.* exclude (_unit_id), c.unit_id from "
-        f"(select {columns}, _row, _unit_id from {raw} where {outside}) as r "
+        f"insert into raw.{quote(contract.dataset)} ({stored}_row, _unit_id) "
+        f"select {stored}_row, c.unit_id from ({rows} where {outside}) as r "
         "join carved as c on r._unit_id = c.old_unit_id"
     )
     left = Cause(f"what lies outside the scope of load {m.load_id}", why.by, why.at)

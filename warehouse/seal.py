@@ -5,6 +5,7 @@ held. A fingerprint is the sum of the rows' hashes and their number, over the ty
 does not depend on the order of rows or the bytes of the source.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -117,12 +118,16 @@ def _measure(
     named = f"to_json(struct_pack({pairs}))::varchar" if by else "'{}'"
     connection.execute(
         f"copy (select {''.join(f'{column}, ' for column in by)}{named} as slice, row_count, "
-        f"fingerprint from slices order by slice) to {literal(str(folder / UNITS))} "
-        "(format parquet)"
+        f"fingerprint, {literal(_constants(contract))} as constants from slices order by slice) "
+        f"to {literal(str(folder / UNITS))} (format parquet)"
     )
     answer = connection.execute(f"select {', '.join(whole)} from slices").fetchone()
     assert answer is not None
     return {column.name: value for column, value in zip(contract.columns, answer, strict=True)}
+
+
+def _constants(contract: Contract) -> str:
+    return json.dumps({c.name: c.constant for c in contract.columns if c.constant is not None})
 
 
 def _refused_fingerprint(connection: duckdb.DuckDBPyConnection, folder: Path) -> str:

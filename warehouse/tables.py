@@ -1,8 +1,9 @@
 """Raw tables and accepted views, made from contracts.
 
 ``raw.<dataset>`` holds the rows of every load that was ever accepted, each with its unit (one
-slice of one load) and its record number. ``accepted.<dataset>_as_of(h)`` shows what the ledger
-held for true after decision ``h``; ``accepted.<dataset>`` is the same at the pinned horizon.
+slice of one load) and its record number. What is equal in all rows of a unit stands once, in
+``ledger.units``. ``accepted.<dataset>_as_of(h)`` shows whole rows as the ledger held them for true
+after decision ``h``; ``accepted.<dataset>`` is the same at the pinned horizon.
 """
 
 import duckdb
@@ -16,12 +17,14 @@ from warehouse.errors import SchemaConflict
 def ensure_tables(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
     """Create or widen the raw table and lay the accepted views anew; raises SchemaConflict."""
     name = quote(contract.dataset)
-    columns = ", ".join(f"{quote(n)} {t}" for n, t in sql_types(contract).items())
-    connection.execute(
-        f"create table if not exists raw.{name} ({columns}, _row bigint, _unit_id bigint)"
+    columns = "".join(
+        f"{quote(n)} {t}, " for n, t in sql_types(contract).items() if n not in contract.shared
     )
-    if _widen(connection, contract) or not _has_view(connection, contract.dataset):
-        connection.execute(_as_of_macro(contract))
+    connection.execute(
+        f"create table if not exists raw.{name} ({columns}_row bigint, _unit_id bigint)"
+    )
+    if _widen(connection, contract) or not _has_view(connection, contract):
+        connection.execute(_as_of_macro(connection, contract))
         connection.execute(
             f"create or replace view accepted.{name} as "
             f"select * from accepted.{quote(contract.dataset + '_as_of')}"
@@ -29,22 +32,52 @@ def ensure_tables(connection: duckdb.DuckDBPyConnection, contract: Contract) -> 
         )
 
 
+def stored_columns(connection: duckdb.DuckDBPyConnection, dataset: str) -> dict[str, str]:
+    """Columns of a raw table and their types, those that begin with _ left out."""
+    found = connection.execute(
+        "select column_name, data_type from duckdb_columns() "
+        "where schema_name = 'raw' and table_name = ? and not starts_with(column_name, '_')",
+        [dataset],
+    )
+    return dict(found.fetchall())
+
+
+def rows_sql(connection: duckdb.DuckDBPyConnection, contract: Contract) -> str:
+    """All raw rows as a query: every column of the contract, ``_load_id``, ``_row``, ``_unit_id``.
+
+    A column that is not in the raw table is taken from the row's unit.
+    """
+    stored = stored_columns(connection, contract.dataset)
+    told = {name: kind for name, kind in sql_types(contract).items() if name not in stored}
+    values = "".join(f", {_of_unit(name)}::{kind} as {quote(name)}" for name, kind in told.items())
+    shown = ", ".join(
+        f"{'u' if column.name in told else 'r'}.{quote(column.name)}" for column in contract.columns
+    )
+    return (
+        f"select {shown}, u.load_id as _load_id, r._row, r._unit_id "
+        f"from raw.{quote(contract.dataset)} as r join (select unit_id, load_id{values} "
+        f"from ledger.units where dataset = {literal(contract.dataset)}) as u "
+        "on r._unit_id = u.unit_id"
+    )
+
+
+def _of_unit(name: str) -> str:
+    path = literal(f'$."{name}"')
+    return f"coalesce(slice ->> {path}, constants ->> {path})"
+
+
 def sql_types(contract: Contract) -> dict[str, str]:
     """DuckDB type of each column of the contract."""
     return {c.name: _sql_type(c.arrow_type) for c in contract.columns}
 
 
-def _as_of_macro(contract: Contract) -> str:
-    name = quote(contract.dataset)
-    shown = ", ".join(f"r.{quote(c.name)}" for c in contract.columns)
+def _as_of_macro(connection: duckdb.DuckDBPyConnection, contract: Contract) -> str:
+    dataset = contract.dataset
     return (
-        f"create or replace macro accepted.{quote(contract.dataset + '_as_of')}(horizon) as table "
-        f"select {shown}, u.load_id as _load_id, r._row, r._unit_id "
-        f"from raw.{name} as r "
-        f"join ledger.current_units({literal(contract.dataset)}, horizon) as c "
-        "on r._unit_id = c.unit_id "
-        "join ledger.units as u on u.unit_id = r._unit_id "
-        f"{_latest(contract)}"
+        f"create or replace macro accepted.{quote(dataset + '_as_of')}(horizon) as table "
+        f"select r.* from ({rows_sql(connection, contract)}) as r "
+        f"join ledger.current_units({literal(dataset)}, horizon) as c "
+        f"on r._unit_id = c.unit_id {_latest(contract)}"
     )
 
 
@@ -64,21 +97,19 @@ def _latest(contract: Contract) -> str:
 
 
 def _widen(connection: duckdb.DuckDBPyConnection, contract: Contract) -> bool:
-    found = dict(
-        connection.execute(
-            "select column_name, data_type from duckdb_columns() "
-            "where schema_name = 'raw' and table_name = ?",
-            [contract.dataset],
-        ).fetchall()
-    )
-    changed = False
+    found = stored_columns(connection, contract.dataset)
+    raw, changed = f"raw.{quote(contract.dataset)}", False
     for column, wanted in sql_types(contract).items():
-        if column not in found:
-            connection.execute(
-                f"alter table raw.{quote(contract.dataset)} add column {quote(column)} {wanted}"
+        if column not in found and column not in contract.shared:
+            name = quote(column)
+            connection.execute(f"alter table {raw} add column {name} {wanted}")
+            connection.execute(  # until now it may have been equal in all rows of a slice
+                f"update {raw} set {name} = u.told::{wanted} from (select unit_id, "
+                f"{_of_unit(column)} as told from ledger.units) as u "
+                "where _unit_id = u.unit_id and u.told is not null"
             )
             changed = True
-        elif found[column] != wanted:
+        elif column in found and found[column] != wanted:
             raise SchemaConflict(
                 f"{contract.dataset}: column {column} is {found[column]} in the warehouse and "
                 f"{wanted} in version {contract.version} of its contract. Give the new column "
@@ -87,11 +118,14 @@ def _widen(connection: duckdb.DuckDBPyConnection, contract: Contract) -> bool:
     return changed
 
 
-def _has_view(connection: duckdb.DuckDBPyConnection, dataset: str) -> bool:
-    found = connection.execute(
-        "select 1 from duckdb_views() where schema_name = 'accepted' and view_name = ?", [dataset]
-    ).fetchone()
-    return found is not None
+def _has_view(connection: duckdb.DuckDBPyConnection, contract: Contract) -> bool:
+    """True when the accepted view is there and shows the contract's columns."""
+    shown = connection.execute(
+        "select column_name, data_type from duckdb_columns() where schema_name = 'accepted' "
+        "and table_name = ? and not starts_with(column_name, '_') order by column_index",
+        [contract.dataset],
+    )
+    return shown.fetchall() == list(sql_types(contract).items())
 
 
 def _sql_type(arrow: pa.DataType) -> str:

@@ -16,6 +16,12 @@ import pycountry
 from ingest.errors import ContractError
 
 LOOKUPS_DIR = Path(__file__).parent
+# Which names of ISO 3166-1 a lookup knows besides the labels in its file.
+_ISO = {
+    "countries": ("alpha_3", "name", "official_name", "common_name"),
+    "countries_alpha2": ("alpha_2",),
+    "countries_numeric": ("numeric",),
+}
 
 
 def resolve(lookup: str, labels: pa.StringArray) -> pa.StringArray:
@@ -35,18 +41,18 @@ def _table(lookup: str) -> Mapping[str, str]:
     path = LOOKUPS_DIR / f"{lookup}.csv"
     if not path.is_file():
         raise ContractError(f"No lookup {lookup}: add {path.name} beside the other lookups.")
-    table = _iso_countries() if lookup == "countries" else {}
+    table = _iso_countries(_ISO[lookup]) if lookup in _ISO else {}
     with path.open(encoding="utf-8", newline="") as lines:
         for entry in csv.DictReader(lines):
             table[entry["label"].lower()] = entry["code"]
     return table
 
 
-def _iso_countries() -> dict[str, str]:
-    """ISO 3166-1: alpha-3 codes, short, official and common names, all in lower case."""
+def _iso_countries(attributes: tuple[str, ...]) -> dict[str, str]:
+    """Alpha-3 codes of ISO 3166-1 by other attributes of a country, in lower case."""
     table: dict[str, str] = {}
     for country in pycountry.countries:
-        for name in ("alpha_3", "name", "official_name", "common_name"):
+        for name in attributes:
             label = getattr(country, name, None)
             if label:
                 table[label.lower()] = country.alpha_3

@@ -15,8 +15,6 @@ import pyarrow as pa
 from ingest.contract import Contract
 from ingest.errors import ContractError, SourceRefused
 
-FILE_NAME = "(file name)"  # a column's source may be the name of the file it came in
-
 
 @dataclass(frozen=True)
 class Malformed:
@@ -35,13 +33,14 @@ class RawBatch:
     decimals that are of the contract's type already. ``whole`` gives every column of the source
     as text, for the rows that will be refused; without it ``columns`` are all there is. A column
     that the contract calls optional may be missing. ``damaged`` says that bytes which are no
-    text were replaced by U+FFFD somewhere in the batch.
+    text were replaced by U+FFFD somewhere in the batch; ``name`` is the file's.
     """
 
     columns: pa.RecordBatch
     rows: pa.Int64Array
     malformed: tuple[Malformed, ...] = ()
     damaged: bool = False
+    name: str = ""
     whole: Callable[[], pa.RecordBatch] | None = None
 
 

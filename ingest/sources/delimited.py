@@ -1,32 +1,37 @@
-"""Reads delimited text in blocks: every field as text, every record with its number.
+"""Reads delimited text in blocks of whole records, several at once.
 
-pyarrow splits the fields, single-threaded: its threaded reader loses decimals
+A block is first parsed straight into what its contract wants: decimals as decimals, text as
+dictionaries, so that all later work is done once per distinct value. A block in which that fails
+is parsed again as plain text, so that each bad value is found and told. Either way gives the same
+rows. pyarrow splits the fields, single-threaded: its threaded reader loses decimals
 (docs/decisions.md). Records that do not have the header's number of fields are handed on as
 malformed, with their text; a file that is no delimited text at all is refused.
 """
 
-import csv
-import io
-from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from ingest.containers import open_bytes
 from ingest.contract import Contract
-from ingest.errors import IngestError, SchemaDrift, SourceRefused
+from ingest.errors import IngestError, SourceRefused
 from ingest.records import RecordCounter
 from ingest.sources import Malformed, Part, RawBatch
+from ingest.sources.layout import HEADER_BYTES, TRAILING, read_layout
 
-BLOCK_BYTES = 1024**2
-HEADER_BYTES = 64 * 1024
-MAX_RECORD_BYTES = BLOCK_BYTES  # the reader needs a whole record in a block
+BLOCK_BYTES = 4 * 1024**2
+MAX_RECORD_BYTES = 1024**2
 MAX_MALFORMED, MAX_TEXT = 10_000, 4_000
+MANY_VALUES = 0.3  # distinct values per row from which a dictionary costs more than it saves
+_DICTIONARY = pa.dictionary(pa.int32(), pa.binary())
 
 
 class DelimitedText:
@@ -37,45 +42,26 @@ class DelimitedText:
         self._path = path
         self._name = name
         self._counter = RecordCounter(contract.format.quote, MAX_RECORD_BYTES)
-        self._malformed: list[Malformed] = []
-        self._taken = 0  # how many of them were handed on
-        self._stream = _Counted(open_bytes(path, contract.limits), self._counter)
-        try:
-            self._header = self._read_header()
-            self._drift = self._compare_columns()
-        except BaseException:
-            self._stream.close()
-            raise
+        self._malformed = 0
+        self._plain: set[str] = set()  # columns with too many values for a dictionary
+        head = next(self._chunks(HEADER_BYTES), b"")
+        self._layout = read_layout(contract, name, head, self._chunks(BLOCK_BYTES))
+        self._marks = self._layout.marks
 
     @property
     def drift(self) -> tuple[str, ...]:
         """Columns that the contract does not know."""
-        return self._drift
+        return self._layout.drift
 
     def parts(self) -> Iterator[Part]:
-        for batch in self._batches():
-            yield partial(_same, batch)
-
-    def _batches(self) -> Iterator[RawBatch]:
-        """Raw batches of about 1 MiB; malformed records ride with the batch after them."""
-        names = [_safe(name) for name in self._header]
-        given = 0
-        with self._stream:
-            try:
-                with closing(_ahead(self._open_reader(names))) as ahead:
-                    for batch in ahead:
-                        rows = self._number(given, batch.num_rows)
-                        given = int(rows[-1]) if batch.num_rows else given
-                        named = batch.rename_columns(self._header)
-                        bad = self._take(given)
-                        yield RawBatch(named, pa.array(rows), bad, self._stream.damaged)
-            except pa.ArrowInvalid as error:
-                raise self._refused(f"cannot be split into fields: {error}") from error
-            self._stream.drain()
-        if len(self._malformed) > self._taken:
-            empty = pa.RecordBatch.from_pylist([], pa.schema([(n, pa.string()) for n in names]))
-            rest = self._take(self._malformed[-1].row)
-            yield RawBatch(empty.rename_columns(self._header), pa.array([], pa.int64()), rest)
+        """Blocks of about 4 MiB that end where a record ends."""
+        header, given = True, 0
+        for block, records in self._blocks():
+            if header:
+                block, records, header = block.partition(b"\n")[2], records - 1, False
+            if block:
+                yield partial(self._parse, block, given)
+            given += records
 
     def records_read(self) -> int:
         """Records after the header, counted in the bytes."""
@@ -83,203 +69,187 @@ class DelimitedText:
             records = self._counter.finish() - 1
         except IngestError as error:
             raise self._refused(str(error)) from error
-        if self._contract.format.final_newline == "required" and not self._ends_well():
+        if (
+            self._contract.format.final_newline == "required"
+            and not self._counter.ends_with_newline
+        ):
             raise self._refused(
                 f"ends inside record {records}, without a line end: it was cut in transfer. "
                 "Fetch it again"
             )
         return records
 
-    def _ends_well(self) -> bool:
-        return self._counter.ends_with_newline
+    def _chunks(self, size: int) -> Iterator[bytes]:
+        """All bytes in chunks of ``size``; a decompressor may give less than it is asked for."""
+        with open_bytes(self._path, self._contract.limits) as stream:
+            chunk = bytearray()
+            while more := stream.read(size - len(chunk)):
+                chunk += more
+                if len(chunk) == size:
+                    yield bytes(chunk)
+                    chunk.clear()
+            if chunk:
+                yield bytes(chunk)
 
-    def _open_reader(self, names: list[str]) -> pacsv.CSVStreamingReader:
-        return pacsv.open_csv(
-            pa.PythonFile(self._stream, mode="r"),
+    def _blocks(self) -> Iterator[tuple[bytes, int]]:
+        """Bytes up to a record's end, and how many records end in them."""
+        rest, counted, offset = b"", 0, 0
+        for chunk in self._chunks(BLOCK_BYTES):
+            self._counter.feed(chunk)
+            cut = self._counter.record_start - offset
+            offset += len(chunk)
+            if cut <= 0:
+                rest += chunk  # bounded: the counter refuses a record that is too long
+                continue
+            yield rest + chunk[:cut], self._counter.records - counted
+            rest, counted = chunk[cut:], self._counter.records
+        if rest:
+            yield rest, 1
+
+    def _parse(self, block: bytes, given: int) -> RawBatch:
+        """The records of a block, of which ``given`` stand before it."""
+        raw = None
+        if b"\x00" not in block:
+            for mark in self._marks:
+                try:
+                    raw = self._typed(block, given, mark)
+                    break
+                except pa.ArrowInvalid:
+                    continue
+        raw = raw or self._as_text(block, given)
+        self._malformed += len(raw.malformed)
+        return raw
+
+    def _typed(self, block: bytes, given: int, mark: str) -> RawBatch:
+        """Decimals and dictionaries; raises ArrowInvalid where a value stands in the way."""
+        layout = self._layout
+        types: dict[str, pa.DataType] = {
+            name: pa.binary() if name in self._plain else _DICTIONARY for name in layout.wanted
+        }
+        types |= layout.decimals
+        table = self._read(
+            block, None, column_types=types, include_columns=[*types, *layout.trailing],
+            decimal_point=mark, null_values=list(layout.nulls),
+        )  # fmt: skip
+        columns = [self._column(name, table.column(name)) for name in types]
+        self._marks = (mark, *(other for other in layout.marks if other != mark))
+        return RawBatch(
+            pa.RecordBatch.from_arrays(columns, list(types)),
+            _numbers(given, table.num_rows, []),
+            name=self._name,
+            whole=partial(self._whole, block),
+        )
+
+    def _as_text(self, block: bytes, given: int) -> RawBatch:
+        """Every column as text; raises SourceRefused where the block is no delimited text."""
+        bad: list[Malformed] = []
+        text, damaged = self._decoded(block)
+        try:
+            columns = self._split(text, bad)
+        except pa.ArrowInvalid as error:
+            raise self._refused(
+                f"cannot be split into fields after record {given}: {error}"
+            ) from error
+        rows = _numbers(given, columns.num_rows, bad)
+        return RawBatch(columns, rows, _placed(bad, given), damaged, self._name)
+
+    def _column(self, name: str, chunks: pa.ChunkedArray) -> pa.Array:
+        array = chunks.chunk(0) if chunks.num_chunks else pa.array([], chunks.type)
+        if pa.types.is_decimal(array.type):
+            _check_digits(array)
+            return array
+        if pa.types.is_dictionary(array.type):
+            if len(array.dictionary) > MANY_VALUES * len(array) + 1_000:
+                self._plain.add(name)
+            return pa.DictionaryArray.from_arrays(array.indices, self._words(array.dictionary))
+        text = array.cast(pa.string())
+        if not self._layout.is_utf8 and not _all(pc.string_is_ascii(text)):
+            raise pa.ArrowInvalid("to be decoded as a whole")
+        return text
+
+    def _words(self, values: pa.Array) -> pa.Array:
+        if self._layout.is_utf8:
+            return values.cast(pa.string())
+        encoding = self._layout.encoding
+        try:
+            return pa.array([word.decode(encoding) for word in values.to_pylist()], pa.string())
+        except UnicodeDecodeError as error:
+            raise pa.ArrowInvalid(str(error)) from error
+
+    def _decoded(self, block: bytes) -> tuple[bytes, bool]:
+        """The block in UTF-8, and whether bytes that are no text were replaced."""
+        encoding = self._layout.encoding
+        try:
+            text = block.decode(encoding)
+        except UnicodeDecodeError:
+            return block.decode(encoding, "replace").encode(), True
+        return (block if self._layout.is_utf8 else text.encode()), False
+
+    def _whole(self, block: bytes) -> pa.RecordBatch:
+        return self._split(self._decoded(block)[0], [])
+
+    def _split(self, text: bytes, bad: list[Malformed]) -> pa.RecordBatch:
+        names = self._layout.names
+        strings = dict.fromkeys(names, pa.string())
+        table = self._read(text, bad, column_types=strings, check_utf8=False)
+        batches = table.combine_chunks().to_batches()
+        columns = batches[0] if batches else pa.RecordBatch.from_pylist([], table.schema)
+        return columns.drop_columns(list(self._layout.trailing))
+
+    def _read(self, block: bytes, bad: list[Malformed] | None, **convert: Any) -> pa.Table:
+        """Split a block; records that cannot be split go to ``bad``, without it they raise."""
+
+        def note(row: pacsv.InvalidRow) -> str:
+            assert bad is not None
+            reason = f"{row.actual_columns} fields where the header has {row.expected_columns}"
+            bad.append(Malformed(row.number or 0, row.text[:MAX_TEXT], reason))
+            return "skip" if len(bad) + self._malformed <= MAX_MALFORMED else "error"
+
+        layout, names = self._contract.format, list(self._layout.names)
+        table = pacsv.read_csv(
+            pa.BufferReader(block),
             read_options=pacsv.ReadOptions(
-                use_threads=False, block_size=BLOCK_BYTES, column_names=names, skip_rows=1
+                use_threads=False, block_size=len(block) + 1, column_names=names
             ),
             parse_options=pacsv.ParseOptions(
-                delimiter=self._contract.format.delimiters[0],
-                quote_char=self._contract.format.quote or False,
-                newlines_in_values=bool(self._contract.format.quote),
-                invalid_row_handler=self._note_malformed,
+                delimiter=self._layout.delimiter,
+                quote_char=layout.quote or False,
+                newlines_in_values=bool(layout.quote),
+                invalid_row_handler=None if bad is None else note,
             ),
-            convert_options=pacsv.ConvertOptions(
-                check_utf8=False,  # the stream lets nothing else through
-                column_types=dict.fromkeys(names, pa.string()),
-                strings_can_be_null=False,
-            ),
+            convert_options=pacsv.ConvertOptions(**convert),
         )
-
-    def _read_header(self) -> list[str]:
-        head = self._stream.peek(HEADER_BYTES)
-        problem = not_delimited(head)
-        if problem:
-            raise self._refused(problem)
-        line, newline, _ = head.partition(b"\n")
-        if not newline and len(head) >= HEADER_BYTES:
-            raise self._refused(f"has a header longer than {HEADER_BYTES} bytes")
-        line = line.removesuffix(b"\r")
-        text = line.decode("utf-8-sig")
-        if self._stream.damaged and "\ufffd" in text:
-            at = text.index("\ufffd") + 1
-            raise self._refused(f"has a header that is not UTF-8 at character {at}: wrong encoding")
-        layout = self._contract.format
-        fields = csv.reader(
-            io.StringIO(text),
-            delimiter=layout.delimiters[0],
-            quotechar=layout.quote or None,
-            quoting=csv.QUOTE_MINIMAL if layout.quote else csv.QUOTE_NONE,
-        )
-        return [name.strip() for name in next(fields, [])]
-
-    def _compare_columns(self) -> tuple[str, ...]:
-        wanted = {*self._contract.source_columns, *self._contract.masked}
-        got = self._header
-        missing = [name for name in self._contract.source_columns if name not in got]
-        twice = sorted({name for name in got if got.count(name) > 1})
-        unknown = [name for name in got if name not in wanted]
-        where = f"{self._contract.dataset}: {self._name}"
-        if twice:
-            raise SchemaDrift(f"{where} has the column {', '.join(twice)} more than once.")
-        if missing:
-            instead = ", ".join(name[:60] for name in unknown[:10])
-            hint = f"; it has instead: {instead}" if unknown else ""
-            raise SchemaDrift(
-                f"{where} misses the column {', '.join(missing)}{hint}. If the publisher renamed "
-                f"it, change 'source' in {self._contract.dataset}.yml and raise its version."
+        if self._layout.trailing and not _all(pc.equal(table[TRAILING].cast(pa.string()), "")):
+            raise self._refused(
+                f"has records with a field beyond the {len(names) - 1} of its header: its columns "
+                "may be shifted. Fetch it again"
             )
-        if unknown and self._contract.unknown_columns == "stop":
-            raise SchemaDrift(
-                f"{where} has the unknown column {', '.join(unknown)}. Describe it in "
-                f"{self._contract.dataset}.yml and raise its version."
-            )
-        return tuple(f"unknown column {name[:60]}" for name in unknown[:100])
-
-    def _note_malformed(self, row: pacsv.InvalidRow) -> str:
-        reason = f"{row.actual_columns} fields where the header has {row.expected_columns}"
-        # pyarrow counts the skipped header as row 1.
-        self._malformed.append(Malformed((row.number or 1) - 1, row.text[:MAX_TEXT], reason))
-        if len(self._malformed) > MAX_MALFORMED:
-            return "error"
-        return "skip"
-
-    def _number(self, given: int, count: int) -> np.ndarray:
-        """The next ``count`` record numbers, leaving out those of malformed records."""
-        bad = np.array([m.row for m in self._malformed[self._taken :]], dtype=np.int64)
-        span = np.arange(given + 1, given + 1 + count + len(bad), dtype=np.int64)
-        return span[~np.isin(span, bad)][:count]
-
-    def _take(self, last: int) -> tuple[Malformed, ...]:
-        """Malformed records up to record number ``last`` that were not handed on yet.
-
-        The reader runs ahead, so the list may already hold some of the batch to come.
-        """
-        first = self._taken
-        while self._taken < len(self._malformed) and self._malformed[self._taken].row <= last:
-            self._taken += 1
-        return tuple(self._malformed[first : self._taken])
+        return table
 
     def _refused(self, what: str) -> SourceRefused:
         return SourceRefused(f"{self._contract.dataset}: {self._name} {what}.")
 
 
-def _ahead(batches: Iterator[pa.RecordBatch]) -> Generator[pa.RecordBatch, None, None]:
-    """The same batches, the next one being read while the present one is used."""
-    with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(next, batches, None)
-        while (batch := coming.result()) is not None:
-            coming = thread.submit(next, batches, None)
-            yield batch
+def _numbers(given: int, count: int, bad: list[Malformed]) -> pa.Int64Array:
+    """Numbers of the next ``count`` records after ``given``, leaving out the malformed ones."""
+    numbers = np.arange(1, 1 + count + len(bad), dtype=np.int64)
+    if bad:
+        numbers = np.delete(numbers, [m.row - 1 for m in bad if m.row <= len(numbers)])
+    return pa.array(numbers[:count] + given)
 
 
-class _Counted(io.RawIOBase):
-    """Hands bytes on as valid UTF-8 and lets the counter see each original byte once."""
-
-    def __init__(self, stream: io.BufferedIOBase, counter: RecordCounter) -> None:
-        self._stream = stream
-        self._counter = counter
-        self._ready = b""
-        self._carry = b""  # the beginning of a character that the next chunk completes
-        self.damaged = False
-
-    def peek(self, size: int) -> bytes:
-        """The first bytes, which the reader will still get."""
-        while len(self._ready) < size and (more := self._pull(size - len(self._ready))):
-            self._ready += more  # a decompressor may give less than it is asked for
-        return self._ready
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        size = BLOCK_BYTES if size < 0 else size
-        # A short block may hold no line end, which pyarrow takes for a record that is too long.
-        while len(self._ready) < size and (more := self._pull(size - len(self._ready))):
-            self._ready += more
-        taken, self._ready = self._ready[:size], self._ready[size:]
-        return taken
-
-    def drain(self) -> None:
-        """Count what the reader left unread, so that a reader that stops early is caught."""
-        while self.read(BLOCK_BYTES):
-            pass
-
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
-
-    def _pull(self, size: int) -> bytes:
-        fresh = self._stream.read(size)
-        self._counter.feed(fresh)
-        chunk, self._carry = self._carry + fresh, b""
-        if fresh:
-            cut = _complete(chunk)
-            chunk, self._carry = chunk[:cut], chunk[cut:]
-        if not _is_utf8(chunk):
-            self.damaged = True
-            chunk = chunk.decode("utf-8", "replace").encode()
-        return chunk or (self._pull(size) if fresh else b"")
+def _placed(bad: list[Malformed], given: int) -> tuple[Malformed, ...]:
+    return tuple(replace(m, row=m.row + given) for m in bad)
 
 
-def _complete(chunk: bytes) -> int:
-    """Where the last character that may be incomplete begins, at most three bytes from the end."""
-    for back in range(1, min(4, len(chunk) + 1)):
-        byte = chunk[-back]
-        if byte >= 0xC0:  # a lead byte: how many bytes does it promise?
-            promised = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            return len(chunk) - back if promised > back else len(chunk)
-        if byte < 0x80:
-            break
-    return len(chunk)
+def _check_digits(values: pa.Array) -> None:
+    """Raise ArrowInvalid where a value has more digits than its type, which pyarrow lets pass."""
+    kind = values.type
+    span = pc.min_max(values).as_py()
+    bound = Decimal(10) ** (kind.precision - kind.scale)
+    if span["max"] is not None and max(abs(span["min"]), abs(span["max"])) >= bound:
+        raise pa.ArrowInvalid("more digits than the type has")
 
 
-def _is_utf8(chunk: bytes) -> bool:
-    try:
-        pa.array([chunk], pa.binary()).cast(pa.string())
-    except pa.ArrowInvalid:
-        return False
-    return True
-
-
-def not_delimited(head: bytes) -> str | None:
-    """What the first bytes are when they are no delimited text in UTF-8; else None."""
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:256].lower()
-    if not start:
-        return "is empty"
-    if start.startswith((b"<!doctype html", b"<html", b"<head")):
-        return "is an HTML page, not data: the publisher answered with an error or a login page"
-    if start.startswith((b"<", b"{", b"[")):
-        return "is XML or JSON, not delimited text"
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in head[:64]:
-        return "is UTF-16 or binary, not UTF-8 text: wrong encoding"
-    return None
-
-
-def _same(batch: RawBatch) -> RawBatch:
-    return batch
-
-
-def _safe(name: str) -> str:
-    return name or "(no name)"
+def _all(condition: pa.Array) -> bool:
+    return bool(pc.all(condition, min_count=0).as_py())

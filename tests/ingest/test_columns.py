@@ -27,16 +27,18 @@ def _column(type_: str, **more: object) -> Column:
 @pytest.mark.parametrize(
     ("text", "value"),
     [("1.5", "1.50"), ("-0.25", "-0.25"), ("007", "7"), ("0.100", "0.10"), (" 3 ", "3"),
-     ("9999999999999999.99", "9999999999999999.99"), (".5", "0.50"), ("+1", "1")],
+     ("9999999999999999.99", "9999999999999999.99"), (".5", "0.50"), ("+1", "1"),
+     ("1.25e3", "1250"), ("1E+7", "10000000"), ("10e-3", "0.01"), ("0e9", "0")],
 )  # fmt: skip
 def test_a_decimal_is_exact(text: str, value: str) -> None:
-    cast = _cast(_column("decimal"), text)
-    assert cast.broken == ()
-    assert cast.values[0].as_py() == Decimal(value)
+    for values in ((text,), (text, "bad")):
+        cast = _cast(_column("decimal"), *values)
+        assert not _rules(cast, 0)
+        assert cast.values[0].as_py() == Decimal(value)
 
 
 @pytest.mark.parametrize(
-    "text", ["n/a", "1e3", "1,5", "1 000", "1.005", "12345678901234567", "NaN", "inf", "0x1F", "."]
+    "text", ["n/a", "1e30", "1e-3", "e3", "1e", "1,5", "1 000", "1.005", "12345678901234567", "NaN", "inf", "0x1F", "."]
 )
 def test_a_decimal_that_is_not_exact_is_refused_alone_and_among_good_ones(text: str) -> None:
     for values in ((text,), ("1.00", text, "2.00")):

@@ -7,6 +7,7 @@ import pytest
 
 from ingest.contract import dataset_names, load_contract
 from ingest.errors import ContractError
+from tests.conftest import SAMPLES
 from tests.support import TOY, toy
 
 
@@ -17,7 +18,8 @@ def test_every_shipped_contract_loads_and_describes_each_column() -> None:
         contract = load_contract(name)
         assert contract.columns
         assert all(len(column.description) > 8 for column in contract.columns)
-        assert contract.publisher.redistributable
+        shipped = (SAMPLES / name).is_dir()
+        assert contract.publisher.redistributable or not shipped
 
 
 def test_the_schema_follows_from_the_columns(tmp_path: Path) -> None:
