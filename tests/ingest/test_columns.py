@@ -38,7 +38,22 @@ def test_a_decimal_is_exact(text: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["n/a", "1e30", "1e-3", "e3", "1e", "1,5", "1 000", "1.005", "12345678901234567", "NaN", "inf", "0x1F", "."]
+    "text",
+    [
+        "n/a",
+        "1e30",
+        "1e-3",
+        "e3",
+        "1e",
+        "1,5",
+        "1 000",
+        "1.005",
+        "12345678901234567",
+        "NaN",
+        "inf",
+        "0x1F",
+        ".",
+    ],
 )
 def test_a_decimal_that_is_not_exact_is_refused_alone_and_among_good_ones(text: str) -> None:
     for values in ((text,), ("1.00", text, "2.00")):
