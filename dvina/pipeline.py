@@ -53,8 +53,16 @@ class Outcome:
         )
 
 
-def ingest(settings: Settings, dataset: str, origin: str) -> Outcome:
+def ingest(
+    settings: Settings,
+    dataset: str,
+    origin: str,
+    scope: dict[str, list[str]] | None = None,
+) -> Outcome:
     """Bring one file in, to its decision; bad data gives a rejected outcome, not an error.
+
+    ``scope`` is what a query was cut to (column -> prefixes); without it the file's own values
+    tell, where the contract says so.
 
     Raises ContractError, SourceMissing, StorageFailed, LockTimeout.
     """
@@ -66,7 +74,7 @@ def ingest(settings: Settings, dataset: str, origin: str) -> Outcome:
     reached("ingest.fetched")
     place = Workplace(home / "landing", dataset)
     try:
-        landed, refusal = _land(contract, fetched, place)
+        landed, refusal = _land(contract, fetched, place, scope)
     except BaseException:
         place.discard()
         raise
@@ -150,11 +158,14 @@ def request(settings: Settings, wish: str, load_id: str, reason: str) -> dict[st
 
 
 def _land(
-    contract: Contract, fetched: archive.Fetched, place: Workplace
+    contract: Contract,
+    fetched: archive.Fetched,
+    place: Workplace,
+    scope: dict[str, list[str]] | None,
 ) -> tuple[Landed, str | None]:
     try:
         source = open_source(contract, fetched.path, fetched.origin)
-        manifest = segments.write_segments(contract, source, fetched, place)
+        manifest = segments.write_segments(contract, source, fetched, place, scope)
         manifest = seal(contract, place.folder, manifest)
         _check_counts(manifest)
         return place.publish(manifest), None

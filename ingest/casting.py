@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.columns import Cast, cast_column, frequencies
+from ingest.columns import Cast, cast_column, frequencies, lengths
 from ingest.contract import FILE_NAME, Column, Contract
 from ingest.sources import Malformed, RawBatch
 
@@ -69,8 +69,9 @@ def _cast(contract: Contract, column: Column, raw: RawBatch, before: list[pa.Arr
     if column.constant is not None:
         return Cast(_repeated(column.constant, count).cast(column.arrow_type), ())
     if column.frequency_of is not None:
-        names = [c.name for c in contract.columns]
-        return Cast(frequencies(before[names.index(column.frequency_of)]), ())
+        return Cast(frequencies(before[_place(contract, column.frequency_of)]), ())
+    if column.length_of is not None:
+        return Cast(lengths(before[_place(contract, column.length_of)]), ())
     if column.source in raw.columns.schema.names:
         values = raw.columns.column(column.source)
     elif column.source == FILE_NAME:
@@ -79,6 +80,10 @@ def _cast(contract: Contract, column: Column, raw: RawBatch, before: list[pa.Arr
         return Cast(pa.nulls(count, column.arrow_type), ())
     max_chars = contract.limits.max_field_chars
     return cast_column(column, values, max_chars, damaged=raw.damaged, name=raw.name)
+
+
+def _place(contract: Contract, name: str) -> int:
+    return [column.name for column in contract.columns].index(name)
 
 
 def plain(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -6,7 +6,7 @@ by a pattern and cast apart. What is accepted never depends on the neighbours of
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
@@ -18,7 +18,11 @@ from ingest.lookups import resolve
 
 _PERIOD = r"^[0-9]{4}(-(0[1-9]|1[0-2])|-Q[1-4])?$"
 _EXPONENT = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]{1,2}$"
+ROUNDING_DIGITS, ROUNDED_FROM = 38, 18  # digits in all and after the point, before rounding
 _NAN_FREE_INTEGER = r"^[+-]?[0-9]{1,18}$"
+
+
+Typed = tuple[pa.Array, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,9 @@ def cast_column(
     """
     if pa.types.is_decimal(values.type):
         broken: list[tuple[str, np.ndarray]] = []
+        if column.rounds:
+            values, large = rounded(values, column, np.zeros(0, bool))
+            _note(broken, "not_decimal", large)
         if column.required:
             _note(broken, "missing", _mask(pc.is_null(values)))
         _note_bounds(column, None, values, broken)
@@ -78,6 +85,8 @@ def _cast_text_column(
     if column.decimal_mark != "." and column.type == "decimal":
         text = _with_point(text, column.decimal_mark)
     text = pc.if_else(pc.is_in(text, pa.array(column.nulls)), None, text)
+    if column.pad:
+        text = _padded(text, column.pad)
     if column.values or column.lookup:
         text, unknown = _translate(column, text)
         _note(broken, "not_in_list" if column.values else f"unknown_{column.lookup}", unknown)
@@ -93,6 +102,23 @@ def _cast_text_column(
     return Cast(values, tuple(broken))
 
 
+def read_type(column: Column) -> pa.DataType:
+    """The type in which a reader may hand over a decimal column."""
+    return pa.decimal128(ROUNDING_DIGITS, ROUNDED_FROM) if column.rounds else column.arrow_type
+
+
+def rounded(values: pa.Array, column: Column, bad: np.ndarray) -> Typed:
+    """Decimals of many digits at the column's scale, half to even; what is too large is bad."""
+    digits = min(column.precision - column.scale, ROUNDING_DIGITS - ROUNDED_FROM - 1)
+    bound = pa.scalar(Decimal(10) ** digits, values.type)
+    near = pc.round(values, ndigits=column.scale, round_mode="half_to_even")
+    large = _mask(pc.greater_equal(pc.abs(near), bound))
+    if large.any():
+        near = pc.if_else(pa.array(large), None, near)
+        bad = bad | large if len(bad) else large
+    return near.cast(column.arrow_type), bad
+
+
 def frequencies(periods: pa.Array) -> pa.Array:
     """A, Q or M for periods written as YYYY, YYYY-Qn and YYYY-MM; null where there is none."""
     if pa.types.is_dictionary(periods.type):
@@ -102,11 +128,25 @@ def frequencies(periods: pa.Array) -> pa.Array:
     return pc.if_else(quarter, "Q", month)
 
 
+def lengths(codes: pa.Array) -> pa.Array:
+    """How many characters codes have that begin with a digit; 0 for words such as TOTAL."""
+    if pa.types.is_dictionary(codes.type):
+        return lengths(codes.dictionary).take(codes.indices)
+    is_code = pc.match_substring_regex(codes, pattern="^[0-9]")
+    return pc.if_else(is_code, pc.utf8_length(codes), 0).cast(pa.int64())
+
+
 def _extract(text: pa.Array, pattern: str) -> pa.Array:
     """The group of the pattern where it matches, the text as it is elsewhere."""
     named = pattern.replace("(", "(?P<value>", 1) if "(?P<" not in pattern else pattern
     groups = pc.extract_regex(text, named)
     return pc.coalesce(pc.struct_field(groups, [0]), text)
+
+
+def _padded(text: pa.Array, width: int) -> pa.Array:
+    """Digits with the leading zeros that the publisher lost, other text as it is."""
+    digits = pc.match_substring_regex(text, pattern="^[0-9]+$")
+    return pc.if_else(digits, pc.utf8_lpad(text, width, "0"), text)
 
 
 def _with_month(periods: pa.Array, pattern: str, name: str) -> tuple[pa.Array, np.ndarray]:
@@ -160,14 +200,15 @@ def _translate(column: Column, text: pa.Array) -> tuple[pa.Array, np.ndarray]:
     return codes, _mask(unknown)
 
 
-Typed = tuple[pa.Array, np.ndarray]
-
-
 def _cast_text(_: Column, text: pa.Array) -> Typed:
     return text, np.zeros(0, bool)
 
 
 def _cast_decimal(column: Column, text: pa.Array) -> Typed:
+    if column.rounds:
+        noisy = replace(column, scale=ROUNDED_FROM, precision=ROUNDING_DIGITS, rounds=False)
+        values, bad = _cast_decimal(noisy, text)
+        return rounded(values, column, bad)
     whole, scale = column.precision - column.scale, column.scale
     small = rf"\.[0-9]{{1,{scale}}}0*"
     large = rf"[0-9]{{1,{whole}}}(\.[0-9]{{0,{scale}}}0*)?|" if whole else ""

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -24,6 +24,7 @@ CONTRACTS_DIR = Path(__file__).parent / "contracts"
 DIRECTORY_VARIABLE = "DVINA_CONTRACTS"  # another directory of contracts than the shipped one
 REVISION_KINDS = ("slice", "event", "snapshot", "key")
 COLUMN_TYPES = ("text", "integer", "decimal", "date", "timestamp", "period", "boolean")
+WAYS = ("source", "constant", "frequency_of", "length_of")  # where a column comes from
 SEVERITIES = ("stop", "warn", "inform")
 DEFAULT_NULLS = ("",)
 FILE_NAME = "(file name)"  # a column's source may be the name of the file it came in
@@ -36,6 +37,7 @@ PROSE = (
     "warnings",
     "keep_archive_days",
     "expected_every_days",
+    "ignored",
 )
 
 
@@ -68,6 +70,7 @@ class Revision:
 
     kind: str
     by: tuple[str, ...] = ()  # columns whose values name a slice or snapshot
+    scope: tuple[str, ...] = ()  # text columns whose values tell how much of a slice a file holds
     version: str | None = None  # kind key: the publisher's version; the greatest wins
 
 
@@ -107,10 +110,13 @@ class Column:
     extract: str | None = None  # a regex whose only group, where it matches, is the value
     month_from_name: str | None = None  # a regex on the file's name: year and month of a bare year
     frequency_of: str | None = None  # the period column whose frequency (A, Q, M) this is
+    length_of: str | None = None  # the code column whose digits this counts; 0 for words
+    pad: int | None = None  # digits of a code whose leading zeros the publisher loses
     required: bool = True
     unit: str | None = None
     precision: int = 18
     scale: int = 2
+    rounds: bool = False  # the publisher prints binary floats: digits beyond the scale are noise
     decimal_mark: str = "."  # or "," or "either"; thousands are never separated
     layouts: tuple[str, ...] = ()  # of dates, timestamps (strptime) and periods (%Y, %m, %q)
     nulls: tuple[str, ...] = DEFAULT_NULLS
@@ -160,6 +166,7 @@ class Contract:
     repeats: str  # legitimate | forbidden
     unknown_columns: str  # warn | stop
     masked: tuple[str, ...]
+    ignored: tuple[str, ...]  # headers that are known and not kept
     keep_archive_days: int  # 0: the publisher's bytes are not kept
     expected_every_days: int | None  # a dataset without a load for longer is overdue
     rules: tuple[Rule, ...]
@@ -199,6 +206,26 @@ class Contract:
             if column.source not in (None, FILE_NAME)
             for name in (str(column.source), *column.aliases)
         }
+
+    def names_of(self, header: Sequence[str]) -> dict[str, str]:
+        """Headers of a file that are a column's -> the column's first name.
+
+        Of several names of one column the one that the contract lists first counts; another of
+        them in the same file is a column that the contract does not know.
+        """
+        present, named = set(header), dict[str, str]()
+        for column in self.columns:
+            if column.source not in (None, FILE_NAME):
+                ways = (str(column.source), *column.aliases)
+                taken = next((name for name in ways if name in present), None)
+                if taken is not None:
+                    named[taken] = str(column.source)
+        return named
+
+    def unknown(self, header: Sequence[str]) -> list[str]:
+        """Headers of a file that this contract says nothing of."""
+        told = {*self.names_of(header), *self.masked, *self.ignored}
+        return [name for name in header if name not in told]
 
     @property
     def may_lack(self) -> frozenset[str]:
@@ -257,6 +284,7 @@ def _contract(document: dict[str, Any], path: Path) -> Contract:
             rules=tuple(Rule(**entry) for entry in document.pop("rules", ())),
             key=tuple(document.pop("key")),
             masked=tuple(document.pop("masked", ())),
+            ignored=tuple(document.pop("ignored", ())),
             warnings=tuple(document.pop("warnings", ())),
             repeats=document.pop("repeats", "forbidden"),
             unknown_columns=document.pop("unknown_columns", "warn"),
@@ -271,7 +299,8 @@ def _contract(document: dict[str, Any], path: Path) -> Contract:
 
 
 def _revision(entry: dict[str, Any]) -> Revision:
-    return Revision(entry["kind"], tuple(entry.get("by", ())), entry.get("version"))
+    by, scope = (tuple(entry.get(name, ())) for name in ("by", "scope"))
+    return Revision(entry["kind"], by, scope, entry.get("version"))
 
 
 def _format(entry: dict[str, Any]) -> SourceFormat:
@@ -316,6 +345,7 @@ def _check(contract: Contract, path: Path) -> None:
         *(f"column {n} begins with _" for n in names if n.startswith("_")),
         *(f"key column {n} does not exist" for n in contract.key if n not in names),
         *(f"revision column {n} does not exist" for n in contract.revision.by if n not in names),
+        *(f"scope column {n} does not exist" for n in contract.revision.scope if n not in names),
         *(f"masked column {n} is also landed" for n in contract.masked if n in _sources(contract)),
         *(complaint for column in contract.columns for complaint in _complaints(column)),
         *(
@@ -350,9 +380,9 @@ def _complaints(column: Column) -> list[str]:
     complaints = []
     if column.type not in COLUMN_TYPES:
         complaints.append(f"column {column.name} has type {column.type}, not one of {COLUMN_TYPES}")
-    ways = (column.source, column.constant, column.frequency_of)
+    ways = (column.source, column.constant, column.frequency_of, column.length_of)
     if sum(way is not None for way in ways) != 1:
-        complaints.append(f"column {column.name} needs 'source', 'constant' or 'frequency_of'")
+        complaints.append(f"column {column.name} needs one of {', '.join(WAYS)}")
     if column.decimal_mark not in (".", ",", "either"):
         complaints.append(f"column {column.name} has the decimal mark {column.decimal_mark!r}")
     if column.type in ("date", "timestamp") and not column.layouts and column.constant is None:
@@ -363,6 +393,10 @@ def _complaints(column: Column) -> list[str]:
         complaints.append(f"column {column.name}: 'extract' needs exactly one group")
     if column.month_from_name and re.compile(column.month_from_name).groups != 2:
         complaints.append(f"column {column.name}: 'month_from_name' needs two groups")
+    if column.pad and column.type != "text":
+        complaints.append(f"column {column.name}: only text has 'pad'")
+    if column.rounds and column.type != "decimal":
+        complaints.append(f"column {column.name}: only decimals have 'rounds'")
     if column.type == "decimal" and not 0 <= column.scale <= column.precision <= 38:
         complaints.append(f"column {column.name}: decimal({column.precision},{column.scale})")
     return complaints

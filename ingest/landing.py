@@ -5,6 +5,7 @@ flushed to the disk. Work in progress lies in ``landing/.work/<load_id>`` beside
 process that writes it, so that only leftovers of a dead writer are ever cleaned.
 """
 
+import hashlib
 import json
 import os
 import secrets
@@ -27,6 +28,8 @@ from ingest.errors import (
 )
 from ingest.steps import reached
 
+EXACTLY = "="  # before a value of a scope that is no prefix
+_LONG_SCOPE = 200  # characters
 MANIFEST, VERDICT, WRITER = "manifest.json", "verdict.json", "writer.json"
 QUARANTINE, UNITS = "quarantine.parquet", "units.parquet"
 NO_UNITS = pa.table(
@@ -58,13 +61,20 @@ class Manifest:
     landed_at: str
     replay_of: str | None = None
     quarantine_fingerprint: str = ""  # names the content of the refused rows; empty when none
-    scope: dict[str, list[str]] = field(default_factory=dict)  # column -> prefixes it was cut to
+    # Column -> what it was cut to: prefixes, and whole values where EXACTLY stands before them.
+    scope: dict[str, list[str]] = field(default_factory=dict)
     profile: dict[str, Any] = field(default_factory=dict)
 
     @property
     def scope_text(self) -> str:
-        """The scope in one canonical text; empty for a whole slice."""
-        return json.dumps(self.scope, sort_keys=True) if self.scope else ""
+        """The scope in one canonical text, short where it is long; empty for a whole slice."""
+        if not self.scope:
+            return ""
+        text = json.dumps(self.scope, sort_keys=True)
+        if len(text) <= _LONG_SCOPE:
+            return text
+        counts = ", ".join(f"{len(of)} of {name}" for name, of in sorted(self.scope.items()))
+        return f"{counts}: {hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 @dataclass(frozen=True)
@@ -259,7 +269,11 @@ def now() -> str:
 
 
 def sealed(
-    manifest: Manifest, duplicates: int, quarantine_fingerprint: str, profile: dict[str, Any]
+    manifest: Manifest,
+    duplicates: int,
+    quarantine_fingerprint: str,
+    profile: dict[str, Any],
+    scope: dict[str, list[str]],
 ) -> Manifest:
     """The manifest after repeats were taken out of the landed rows."""
     return replace(
@@ -268,6 +282,7 @@ def sealed(
         rows_duplicate=duplicates,
         quarantine_fingerprint=quarantine_fingerprint,
         profile=profile,
+        scope=scope,
     )
 
 

@@ -20,6 +20,7 @@ from ingest.casting import QUARANTINE_SCHEMA, CastBatch, cast_batch
 from ingest.contract import Contract
 from ingest.errors import ContractError, CountsDisagree, SchemaDrift, SourceRefused
 from ingest.landing import (
+    EXACTLY,
     NO_UNITS,
     QUARANTINE,
     UNITS,
@@ -184,7 +185,10 @@ def _check_scope(contract: Contract, rows: pa.RecordBatch, scope: dict[str, list
         values = rows[column].cast(pa.string())
         inside = np.zeros(rows.num_rows, dtype=bool)
         for prefix in prefixes:
-            inside |= np.asarray(pc.starts_with(values, prefix).fill_null(False))
+            fits = pc.starts_with(values, prefix.removeprefix(EXACTLY))
+            if prefix.startswith(EXACTLY):
+                fits = pc.equal(values, prefix.removeprefix(EXACTLY))
+            inside |= np.asarray(fits.fill_null(False))
         if not inside.all():
             at = int(np.flatnonzero(~inside)[0])
             raise SourceRefused(

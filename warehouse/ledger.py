@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import duckdb
 
 from ingest.contract import Contract
-from ingest.landing import Landed, now
+from ingest.landing import EXACTLY, Landed, now
 from warehouse.database import literal, quote
 from warehouse.errors import UnknownLoad
 from warehouse.tables import rows_sql, stored_columns
@@ -229,11 +229,14 @@ def _stage_former(
         )
         return
     columns = ", ".join(quote(column.name) for column in contract.columns)
-    rows = f"select *, hash({columns}) as _hash from ({rows_sql(connection, contract)})"
+    rows = (
+        f"select *, hash({columns}) as _hash from ({rows_sql(connection, contract)}) "
+        f"where _unit_id in (select s.unit_id from standing as s where {rivals})"
+    )
     connection.execute(
         "create or replace temp table rest as select s.unit_id, count(r._unit_id) as row_count, "
         f"concat(count(r._unit_id), ':', sum(r._hash)) as fingerprint from standing as s left join "
-        f"({rows} where {outside}) as r "
+        f"({rows} and {outside}) as r "
         f"on r._unit_id = s.unit_id where {rivals} group by s.unit_id"
     )
     connection.execute(
@@ -257,7 +260,7 @@ def _stage_former(
     stored = "".join(f"{quote(name)}, " for name in stored_columns(connection, contract.dataset))
     connection.execute(
         f"insert into raw.{quote(contract.dataset)} ({stored}_row, _unit_id) "
-        f"select {stored}_row, c.unit_id from ({rows} where {outside}) as r "
+        f"select {stored}_row, c.unit_id from ({rows} and {outside}) as r "
         "join carved as c on r._unit_id = c.old_unit_id"
     )
     left = Cause(f"what lies outside the scope of load {m.load_id}", why.by, why.at)
@@ -265,13 +268,18 @@ def _stage_former(
 
 
 def scope_condition(scope: dict[str, list[str]], *, negated: bool) -> str:
-    """The rows inside a load's declared scope (prefixes per column) as SQL, or those outside."""
-    parts = [
-        "(" + " or ".join(f"starts_with({quote(c)}, {literal(p)})" for p in prefixes) + ")"
-        for c, prefixes in sorted(scope.items())
-    ]
-    inside = " and ".join(parts)
+    """The rows inside a load's scope as SQL, or those outside; empty for a whole slice."""
+    inside = " and ".join(_in_scope(quote(c), values) for c, values in sorted(scope.items()))
     return f"not ({inside})" if inside and negated else inside
+
+
+def _in_scope(column: str, values: list[str]) -> str:
+    """A column's values as SQL: whole ones as a list, prefixes each by itself."""
+    whole = [literal(v.removeprefix(EXACTLY)) for v in values if v.startswith(EXACTLY)]
+    ways = [f"starts_with({column}, {literal(v)})" for v in values if not v.startswith(EXACTLY)]
+    if whole:
+        ways.append(f"{column} in ({', '.join(whole)})")
+    return f"coalesce({' or '.join(ways)}, false)"
 
 
 def _units_in_state(

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from ingest.contract import Contract
-from ingest.landing import NO_UNITS, QUARANTINE, UNITS, Manifest, sealed
+from ingest.landing import EXACTLY, NO_UNITS, QUARANTINE, UNITS, Manifest, sealed
 from warehouse.database import STORAGE_ERRORS, literal, open_memory, quote
 from warehouse.errors import WarehouseError
 
@@ -43,7 +43,10 @@ def _seal(contract: Contract, folder: Path, manifest: Manifest) -> Manifest:
             pq.write_table(NO_UNITS, folder / UNITS)
             profile = {}
         refused = _refused_fingerprint(connection, folder) if manifest.rows_quarantined else ""
-    return sealed(manifest, duplicates, refused, profile)
+        scope = manifest.scope
+        if manifest.segments and not scope and not manifest.replay_of:
+            scope = _scope(connection, contract, folder, manifest)
+    return sealed(manifest, duplicates, refused, profile, scope)
 
 
 def fingerprint_sql(contract: Contract) -> str:
@@ -124,6 +127,20 @@ def _measure(
     answer = connection.execute(f"select {', '.join(whole)} from slices").fetchone()
     assert answer is not None
     return {column.name: value for column, value in zip(contract.columns, answer, strict=True)}
+
+
+def _scope(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, folder: Path, manifest: Manifest
+) -> dict[str, list[str]]:
+    """How much of its slices a file holds that declares nothing: the values that it names."""
+    scope = {}
+    for name in contract.revision.scope:
+        values = connection.execute(
+            f"select distinct {quote(name)} from {_rows(folder, manifest)} "
+            f"where {quote(name)} is not null order by 1"
+        ).fetchall()
+        scope[name] = [f"{EXACTLY}{value}" for (value,) in values]
+    return scope
 
 
 def _constants(contract: Contract) -> str:

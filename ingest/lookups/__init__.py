@@ -20,7 +20,7 @@ LOOKUPS_DIR = Path(__file__).parent
 _ISO = {
     "countries": ("alpha_3", "name", "official_name", "common_name"),
     "countries_alpha2": ("alpha_2",),
-    "countries_numeric": ("numeric",),
+    "countries_comtrade": ("numeric",),
 }
 
 
@@ -54,6 +54,7 @@ def _iso_countries(attributes: tuple[str, ...]) -> dict[str, str]:
     for country in pycountry.countries:
         for name in attributes:
             label = getattr(country, name, None)
-            if label:
+            if label:  # numbers are mostly published without their leading zeros
                 table[label.lower()] = country.alpha_3
+                table[label.lower().lstrip("0")] = country.alpha_3
     return table

@@ -90,5 +90,9 @@ def open_source(contract: Contract, path: Path, name: str = "") -> Source:
 def _kinds() -> dict[str, Kind]:
     """Readers by the name that contracts give them; the text reader takes what no other knows."""
     from ingest.sources.delimited import DelimitedText
+    from ingest.sources.json_records import COMTRADE_JSON
 
-    return {"csv": Kind(lambda _: True, DelimitedText)}
+    return {
+        "comtrade_json": COMTRADE_JSON,
+        "csv": Kind(lambda _: True, DelimitedText),
+    }

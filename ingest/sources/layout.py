@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from ingest.columns import read_type
 from ingest.contract import Column, Contract
 from ingest.errors import SchemaDrift, SourceRefused
 
@@ -59,7 +60,8 @@ def read_layout(contract: Contract, name: str, head: bytes, chunks: Iterable[byt
     delimiter = max(found, key=lambda mark: sum(field in known for field in found[mark]))
     header = found[delimiter]
     drift = _compare(contract, name, header)
-    names = [known.get(field, field) or "(no name)" for field in header]
+    named = contract.names_of(header)
+    names = [named.get(field, field) or "(no name)" for field in header]
     if layout.trailing_delimiter and len(lines) > 1:
         fields = _fields(lines[1], delimiter, layout.quote)
         names += [TRAILING] if len(fields) == len(header) + 1 else []
@@ -70,7 +72,7 @@ def read_layout(contract: Contract, name: str, head: bytes, chunks: Iterable[byt
         encoding,
         tuple(names),
         tuple(n for n in names if n in contract.source_columns and n not in decimals),
-        {n: column.arrow_type for n, column in decimals.items()},
+        {n: read_type(column) for n, column in decimals.items()},
         first.nulls if first else (),
         _marks(first.decimal_mark if first else ".", delimiter),
         drift,
@@ -136,13 +138,13 @@ def _fields(line: str, delimiter: str, quote: str) -> list[str]:
 
 
 def _compare(contract: Contract, name: str, header: list[str]) -> tuple[str, ...]:
-    known = contract.header_names
+    known = contract.names_of(header)
     got = [known.get(field, field) for field in header]
     where, remedy = f"{contract.dataset}: {name}", f"{contract.dataset}.yml and raise its version."
     twice = sorted({field for field in got if got.count(field) > 1})
     if twice:
         raise SchemaDrift(f"{where} has the column {', '.join(twice)} more than once.")
-    unknown = [f for f in header if f not in known and f not in contract.masked]
+    unknown = contract.unknown(header)
     missing = [c for c in contract.source_columns if c not in got and c not in contract.may_lack]
     if missing:
         instead = ", ".join(field[:60] for field in unknown[:10])
