@@ -5,16 +5,6 @@ import io
 import json
 from typing import Any
 
-NAMES = (
-    "typeCode freqCode refPeriodId refYear refMonth period reporterCode reporterISO reporterDesc "
-    "flowCode flowDesc partnerCode partnerISO partnerDesc partner2Code partner2ISO partner2Desc "
-    "classificationCode classificationSearchCode isOriginalClassification cmdCode cmdDesc "
-    "aggrLevel isLeaf customsCode customsDesc mosCode motCode motDesc qtyUnitCode qtyUnitAbbr qty "
-    "isQtyEstimated altQtyUnitCode altQtyUnitAbbr altQty isAltQtyEstimated netWgt "
-    "isNetWgtEstimated grossWgt isGrossWgtEstimated cifvalue fobvalue primaryValue "
-    "legacyEstimationFlag isReported isAggregate"
-).split()  # noqa: SIM905
-
 
 def record(
     reporter: int = 112,
@@ -44,6 +34,9 @@ def record(
         "legacyEstimationFlag": 0, "isReported": True, "isAggregate": False,
     }  # fmt: skip
     return {**known, **others}
+
+
+NAMES = tuple(record())
 
 
 def answer(*records: dict[str, Any], **envelope: Any) -> str:
