@@ -103,7 +103,7 @@ def limit_insert(spec: Spec, out: Measured) -> None:
     parquet = f"read_parquet({json.dumps(spec['segments']).replace(chr(34), chr(39))})"
     with open_warehouse(home, _commit_memory()) as connection, _measure(out):
         connection.begin()
-        connection.execute(f"insert into raw.{DATASET} select *, 0 from {parquet}")
+        connection.execute(f"insert into raw.{DATASET} {_stored(connection)} from {parquet}")
         connection.commit()
 
 
@@ -121,7 +121,7 @@ def limit_replace(spec: Spec, out: Measured) -> None:
         with open_warehouse(home, bound) as connection, _lap(out, "transaction"):
             connection.begin()
             connection.execute(f"delete from raw.{DATASET}")
-            connection.execute(f"insert into raw.{DATASET} select *, 0 from {parquet}")
+            connection.execute(f"insert into raw.{DATASET} {_stored(connection)} from {parquet}")
             connection.commit()
 
 
@@ -234,6 +234,15 @@ def _read_cast_write(csv: Path, folder: Path) -> str:
         for part in open_source(contract, csv).parts():
             segments.add(cast_batch(contract, part()).landed, nothing)
     return f"read_parquet('{folder}/segment-*.parquet')"
+
+
+def _stored(connection: Any) -> str:
+    """The columns that a raw table keeps in each row, and a unit."""
+    from warehouse.database import quote
+    from warehouse.tables import stored_columns
+
+    names = "".join(f"{quote(name)}, " for name in stored_columns(connection, DATASET))
+    return f"select {names}_row, 0"
 
 
 def _raw_columns() -> str:

@@ -197,14 +197,17 @@ def _insert_quarantine(connection: duckdb.DuckDBPyConnection, landed: Landed) ->
 def _insert_checks(
     connection: duckdb.DuckDBPyConnection, load_id: str, verdict: dict[str, Any]
 ) -> None:
-    for check in verdict.get("results", ()):
-        connection.execute(
-            "insert into ledger.checks values (?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                load_id, check["rule"], check["severity"], check["outcome"], check.get("column"),
-                check["observed"], check["expected"], check["message"],
-            ],
-        )  # fmt: skip
+    rows = [
+        (
+            load_id, check["rule"], check["severity"], check["outcome"], check.get("column"),
+            check["observed"], check["expected"], check["message"],
+        )
+        for check in verdict.get("results", ())
+    ]  # fmt: skip
+    if rows:
+        places = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * len(rows))
+        bound = [value for row in rows for value in row]
+        connection.execute(f"insert into ledger.checks values {places}", bound)
 
 
 def _carry_out(

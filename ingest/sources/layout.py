@@ -88,6 +88,8 @@ def not_delimited(head: bytes) -> str | None:
         return "is an HTML page, not data: the publisher answered with an error or a login page"
     if start.startswith((b"<", b"{", b"[")):
         return "is XML or JSON, not delimited text"
+    if head[:1] in (b"\x03", b"\x83") and b"\x00" in head[:32]:
+        return "is a dBase table (dbf), which is not read yet; export it as CSV"
     if start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in head[:64]:
         return "is UTF-16 or binary, not UTF-8 text: wrong encoding"
     return None
