@@ -7,11 +7,13 @@ the first address's own origin and to no other; they are in no message. One thre
 """
 
 import re
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Self, TypeVar
@@ -81,6 +83,7 @@ class PoliteClient:
         self._turns: dict[str, float] = {}  # host -> when it may be asked again
         self._http = httpx.Client(
             headers={"user-agent": user_agent(self._manners.contact), "accept-encoding": "gzip"},
+            verify=_trusted(),
             timeout=httpx.Timeout(self._manners.read, connect=self._manners.connect),
             mounts=dict.fromkeys(_LOOPBACK),  # proxies of the environment are not for this machine
         )
@@ -256,6 +259,11 @@ def retry_after(value: str, now: float) -> float | None:
         return max(parsedate_to_datetime(value).timestamp() - now, 0.0)
     except (TypeError, ValueError):
         return None
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    return httpx.create_ssl_context()  # reading the authorities takes longer than a request
 
 
 @contextmanager
