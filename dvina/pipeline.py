@@ -5,7 +5,7 @@ seal, without a decision. What a killed process left behind is taken up by the n
 """
 
 import getpass
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -164,8 +164,9 @@ def _land(
     scope: dict[str, list[str]] | None,
 ) -> tuple[Landed, str | None]:
     try:
-        source = open_source(contract, fetched.path, fetched.origin)
-        manifest = segments.write_segments(contract, source, fetched, place, scope)
+        with archive.flushing(fetched) if contract.keep_archive_days else nullcontext():
+            source = open_source(contract, fetched.path, fetched.origin)
+            manifest = segments.write_segments(contract, source, fetched, place, scope)
         manifest = seal(contract, place.folder, manifest)
         _check_counts(manifest)
         return place.publish(manifest), None

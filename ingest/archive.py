@@ -9,8 +9,9 @@ import os
 import shutil
 import time
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +78,15 @@ def fetch(contract: Contract, origin: str, archive: Path) -> Fetched:
     return Fetched(kept, path.name, digest.hexdigest(), size)
 
 
+@contextmanager
+def flushing(fetched: Fetched) -> Iterator[None]:
+    """Flush the archived bytes beside the work of the body, so that no commit pays for it."""
+    with ThreadPoolExecutor(1) as pool:
+        flushed = pool.submit(_flush, fetched.path)
+        yield
+        flushed.result()
+
+
 def release(contract: Contract, fetched: Fetched) -> None:
     """Drop the bytes of a source whose contract keeps none."""
     if not contract.keep_archive_days:
@@ -125,6 +135,11 @@ def _local(contract: Contract, origin: str) -> Path:
     if not path.is_file():
         raise SourceMissing(f"{contract.dataset}: {path} is not a regular file.")
     return path
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _forget(aside: object) -> None:

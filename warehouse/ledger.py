@@ -8,6 +8,7 @@ runs inside the caller's transaction, and one transaction is one event.
 from dataclasses import dataclass
 
 import duckdb
+import pyarrow.parquet as pq
 
 from ingest.contract import Contract
 from ingest.landing import EXACTLY, Landed, now
@@ -16,6 +17,7 @@ from warehouse.errors import UnknownLoad
 from warehouse.tables import rows_sql, stored_columns
 
 REPLACING_KINDS = ("slice", "snapshot")
+_NOW = 2**62  # a horizon beyond every decision
 
 
 @dataclass(frozen=True)
@@ -99,21 +101,21 @@ def stage_units(connection: duckdb.DuckDBPyConnection, contract: Contract, lande
     connection.execute(
         "create or replace temp table standing as "
         "select u.*, s.state from ledger.units as u "
-        f"join ledger.standing_units({literal(contract.dataset)}, {last_decision(connection)}) "
-        "as s using (unit_id)"
+        f"join ledger.standing_units({literal(contract.dataset)}, {_NOW}) as s using (unit_id) "
+        f"where u.slice in (select slice from {units})"
     )
     same = (
         "exists (select 1 from standing as s where s.slice = n.slice "
         f"and s.scope = {literal(m.scope_text)} and s.fingerprint = n.fingerprint "
         f"and s.contract_identity = {literal(m.contract_identity)})"
     )
-    connection.execute(
-        f"create or replace temp table fresh as select n.*, {_next_unit(connection)} "
-        f"+ row_number() over (order by n.slice) as unit_id from {units} as n where not {same}"
+    fresh = _number(
+        connection,
+        "create or replace temp table fresh as select n.*, "
+        "(select coalesce(max(unit_id), 0) from ledger.units) "
+        f"+ row_number() over (order by n.slice) as unit_id from {units} as n where not {same}",
     )
-    return _number(
-        connection, f"select (select count(*) from {units}) - (select count(*) from fresh)"
-    )
+    return int(pq.read_metadata(landed.units).num_rows) - fresh
 
 
 def accept_staged(
@@ -126,31 +128,27 @@ def accept_staged(
     """
     m = landed.manifest
     replaced = Cause(f"by load {m.load_id}", why.by, why.at)
-    fate = "'accepted'"
+    former, fate = "from standing limit 0", "'accepted'"
     if m.replay_of:
-        connection.execute("create or replace temp table former as select * from standing limit 0")
         fate = (
             "case when exists (select 1 from standing as s where s.slice = f.slice "
             "and s.state = 'accepted' "
             f"and s.load_id <> {literal(m.replay_of)} and s.adds_to is distinct from "
             f"{literal(m.replay_of)}) then 'superseded' else 'accepted' end"
         )
-    elif contract.revision.kind not in REPLACING_KINDS:
-        connection.execute("create or replace temp table former as select * from standing limit 0")
-    else:
-        _stage_former(connection, contract, landed, replaced)
+    elif contract.revision.kind in REPLACING_KINDS:
+        former = _former(connection, contract, landed, replaced)
     connection.execute(
         "insert into ledger.units select unit_id, ?, ?, slice, ?, row_count, fingerprint, ?, ?, "
         "constants from fresh",
         [m.load_id, m.dataset, m.scope_text, m.contract_identity, m.replay_of],
     )
-    _decide(connection, "former", "'superseded'", m.dataset, replaced)
-    connection.execute(
-        "create or replace temp table ours as "
-        f"select f.unit_id, {literal(m.load_id)} as load_id, {fate} as fate from fresh as f"
-    )
-    _decide(connection, "ours", "fate", m.dataset, why)
-    return _number(connection, "select count(*) from ours where fate = 'accepted'")
+    ours = f"select unit_id, {literal(m.load_id)} as load_id, {fate} as fate from fresh as f"
+    _decide(connection, f"(select unit_id, load_id {former})", "'superseded'", m.dataset, replaced)
+    decided = _decide(connection, f"({ours})", "fate", m.dataset, why)
+    if not m.replay_of:
+        return decided
+    return _number(connection, f"select count(*) from ({ours}) where fate = 'accepted'")
 
 
 def accept_without_rows(connection: duckdb.DuckDBPyConnection, landed: Landed, why: Cause) -> None:
@@ -212,10 +210,10 @@ def accept_again(
     return Decided(load_id, dataset, "accepted", why.reason, count)
 
 
-def _stage_former(
+def _former(
     connection: duckdb.DuckDBPyConnection, contract: Contract, landed: Landed, why: Cause
-) -> None:
-    """Fill ``former`` with the units that the staged ones replace, and save what lies outside.
+) -> str:
+    """SQL (from where) of the units that the staged ones replace; what lies outside is saved.
 
     Of a unit that reaches beyond the load's scope, the rows outside become a unit of their own
     under their old load: a narrower load never destroys a wider one.
@@ -224,10 +222,7 @@ def _stage_former(
     outside = scope_condition(m.scope, negated=True)
     rivals = "s.state = 'accepted' and s.slice in (select slice from fresh)"
     if not outside:
-        connection.execute(
-            f"create or replace temp table former as select * from standing as s where {rivals}"
-        )
-        return
+        return f"from standing as s where {rivals}"
     columns = ", ".join(quote(column.name) for column in contract.columns)
     rows = (
         f"select *, hash({columns}) as _hash from ({rows_sql(connection, contract)}) "
@@ -265,6 +260,7 @@ def _stage_former(
     )
     left = Cause(f"what lies outside the scope of load {m.load_id}", why.by, why.at)
     _decide(connection, "carved", "'accepted'", contract.dataset, left)
+    return "from former"
 
 
 def scope_condition(scope: dict[str, list[str]], *, negated: bool) -> str:
@@ -309,16 +305,13 @@ def _decide(
 ) -> int:
     """One decision per unit of a temporary table; ``decision`` is SQL over that table."""
     row = connection.execute(
-        f"insert into ledger.decisions select {last_decision(connection)} "
+        "insert into ledger.decisions "
+        "select (select coalesce(max(decision_no), 0) from ledger.decisions) "
         f"+ row_number() over (order by unit_id), ?, load_id, unit_id, {decision}, ?, ?, ? "
         f"from {table}",
         [dataset, why.reason, why.by, why.at],
     ).fetchone()
     return int(row[0]) if row else 0
-
-
-def _next_unit(connection: duckdb.DuckDBPyConnection) -> int:
-    return _number(connection, "select coalesce(max(unit_id), 0) from ledger.units")
 
 
 def _number(connection: duckdb.DuckDBPyConnection, query: str, *bound: object) -> int:
