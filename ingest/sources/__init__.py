@@ -91,8 +91,10 @@ def _kinds() -> dict[str, Kind]:
     """Readers by the name that contracts give them; the text reader takes what no other knows."""
     from ingest.sources.delimited import DelimitedText
     from ingest.sources.json_records import COMTRADE_JSON
+    from ingest.sources.workbook import EUROSTAT_XLSX
 
     return {
         "comtrade_json": COMTRADE_JSON,
         "csv": Kind(lambda _: True, DelimitedText),
+        "eurostat_xlsx": EUROSTAT_XLSX,
     }
