@@ -9,6 +9,12 @@ codes as (
     select partner_code as country_code
     from {{ ref('mart_sector_trade') }}
     union
+    select exporter_code as country_code
+    from {{ ref('mart_trade_mirror') }}
+    union
+    select importer_code as country_code
+    from {{ ref('mart_trade_mirror') }}
+    union
     select buyer_country_code as country_code
     from {{ ref('mart_sector_procurement') }}
     union

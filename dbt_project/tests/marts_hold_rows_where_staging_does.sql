@@ -6,9 +6,20 @@ counted as (
 
     select
         'mart_sector_trade' as mart_name,
-        (select count(*) from {{ ref('stg_eurostat__flows') }})
-        + (select count(*) from {{ ref('stg_imf__totals') }}) as staged_rows,
+        -- only rows between two countries: a file of world totals alone fills no mart
+        (select count(*) from {{ ref('int_trade_rows_by_source') }}) as staged_rows,
         (select count(*) from {{ ref('mart_sector_trade') }}) as mart_rows
+
+    union all
+
+    select
+        'mart_trade_mirror' as mart_name,
+        (
+            select count(*)
+            from {{ ref('int_trade_rows_by_source') }}
+            where source_dataset <> 'customs_baci_flows'
+        ) as staged_rows,
+        (select count(*) from {{ ref('mart_trade_mirror') }}) as mart_rows
 
     union all
 

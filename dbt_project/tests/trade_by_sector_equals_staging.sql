@@ -1,89 +1,61 @@
--- Money identity: over all sectors the mart holds what staging holds, to the cent, for each source,
--- period and flow. The tolerance is the rounding of stated weights only, 0 without them.
--- A source with rows in staging that are not in the mart (or the other way round) fails too.
+-- Money identity: over all sectors the mart holds, to the cent, what the flows of the chosen source
+-- hold, for each source, reporter, partner, period and flow, and each of these has one source a year.
+-- The tolerance is the rounding to cents of each sector, and of stated weights.
 with
-
-countries as (
-
-    select country_code
-    from {{ ref('dim_countries') }}
-    where country_kind = 'aggregate'
-
-),
 
 mart as (
 
     select
         source_dataset,
+        reporter_code,
+        partner_code,
+        frequency,
         period,
         flow_code,
         sum(value_original) as mart_value,
-        0.005 * count(*) filter (where product_rows > 0 and crosswalk_mass < 1 and sector_id <> 'unallocated')
-            as tolerance
+        0.005 * count(*) as tolerance
     from {{ ref('mart_sector_trade') }}
-    group by source_dataset, period, flow_code
+    group by source_dataset, reporter_code, partner_code, frequency, period, flow_code
 
 ),
 
-staged_rows as (
+flows as (
 
     select
-        'customs_eurostat_flows' as source_dataset,
-        reporter_code,
-        partner_code,
-        period,
-        flow_code,
-        value_eur as value_original
-    from {{ ref('stg_eurostat__flows') }}
-
-    union all
-
-    select
-        'customs_imf_totals' as source_dataset,
-        totals.reporter_code,
-        totals.partner_code,
-        totals.period,
-        totals.flow_code,
-        totals.value_usd as value_original
-    from {{ ref('stg_imf__totals') }} as totals
-    where
-        not exists (
-            select 1
-            from {{ ref('stg_eurostat__flows') }} as flows
-            where
-                flows.reporter_code = totals.reporter_code
-                and flows.partner_code = totals.partner_code
-                and flows.period = totals.period
-                and flows.frequency = totals.frequency
-                and flows.flow_code = totals.flow_code
-        )
-
-),
-
-staged as (
-
-    select
-        source_dataset,
-        period,
-        flow_code,
-        sum(value_original) as staged_value
-    from staged_rows
-    where
-        reporter_code not in (select countries.country_code from countries)
-        and partner_code not in (select countries.country_code from countries)
-    group by source_dataset, period, flow_code
+        flows.source_dataset,
+        flows.reporter_code,
+        flows.partner_code,
+        flows.frequency,
+        flows.period,
+        flows.flow_code,
+        sum(flows.value_original) as flow_value
+    from {{ ref('int_trade_flows_by_source') }} as flows
+    inner join {{ ref('int_trade_sources_by_year') }} as sources
+        on
+            flows.source_dataset = sources.source_dataset
+            and flows.reporter_code = sources.reporter_code
+            and flows.partner_code = sources.partner_code
+            and flows.flow_code = sources.flow_code
+            and left(flows.period, 4) = sources.year_period
+            and sources.preference = 1
+    group by
+        flows.source_dataset, flows.reporter_code, flows.partner_code, flows.frequency, flows.period,
+        flows.flow_code
 
 )
 
 select
     source_dataset,
+    reporter_code,
+    partner_code,
+    frequency,
     period,
     flow_code,
-    staged.staged_value,
+    flows.flow_value,
     mart.mart_value
-from staged
-full outer join mart using (source_dataset, period, flow_code)
+from flows
+full outer join mart using (source_dataset, reporter_code, partner_code, frequency, period, flow_code)
 where
-    staged.staged_value is null
+    flows.flow_value is null
     or mart.mart_value is null
-    or abs(staged.staged_value - mart.mart_value) > mart.tolerance
+    or abs(flows.flow_value - mart.mart_value) > mart.tolerance

@@ -2,7 +2,7 @@ with
 
 months as (
 
-    {{ month_rows(1990, 2040) }}
+    {{ month_rows(1962, 2040) }}
 
 ),
 

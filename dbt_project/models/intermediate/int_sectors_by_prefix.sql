@@ -3,11 +3,10 @@ with
 source_codes as (
 
     select distinct
-        'HS' as scheme,
+        code_scheme as scheme,
         commodity_code as source_code,
-        cast(left(period, 4) as integer) as code_year
-    from {{ ref('stg_eurostat__flows') }}
-    where commodity_code is not null
+        code_year
+    from {{ ref('int_trade_flows_by_source') }}
 
     union all
 

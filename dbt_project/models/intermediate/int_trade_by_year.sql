@@ -1,65 +1,49 @@
 with
 
-flows as (
+-- one source and one frequency for each reporter, partner, flow and year
+chosen as (
 
-    select
-        *,
-        left(period, 4) as year_period,
-        product_rows > 0 as has_products
-    from {{ ref('int_trade_by_sector') }}
-
-),
-
--- one reporter's record of one flow in one year comes at one level and one frequency only:
--- products before totals, a published year before the sum of its months
-preferred as (
-
-    select
-        reporter_code,
-        partner_code,
-        flow_code,
-        year_period,
-        has_products,
-        frequency,
-        row_number() over (
-            partition by reporter_code, partner_code, flow_code, year_period
-            order by has_products desc, frequency asc
-        ) as preference
-    from flows
-    group by reporter_code, partner_code, flow_code, year_period, has_products, frequency
+    select *
+    from {{ ref('int_trade_sources_by_year') }}
+    where report_preference = 1
 
 ),
 
 trade_by_year as (
 
     select
-        flows.reporter_code,
-        flows.partner_code,
-        flows.sector_id,
-        flows.year_period as period,
+        trade.reporter_code,
+        trade.partner_code,
+        trade.sector_id,
+        chosen.year_period as period,
         'A' as frequency,
-        flows.flow_code,
+        trade.flow_code,
         cast(
-            case when count(flows.value_usd) = count(*) then sum(flows.value_usd) end as decimal(18, 2)
+            case when count(trade.value_usd) = count(*) then sum(trade.value_usd) end as decimal(18, 2)
         ) as value_usd,
-        cast(sum(flows.value_original) as decimal(18, 2)) as value_original,
-        cast(sum(flows.unambiguous_value) as decimal(18, 2)) as unambiguous_value,
-        min(flows.valuation_code) as valuation_code,
+        cast(sum(trade.value_original) as decimal(18, 2)) as value_original,
+        cast(sum(trade.unambiguous_value) as decimal(18, 2)) as unambiguous_value,
+        min(trade.valuation_code) as valuation_code,
         cast(
-            case when min(flows.frequency) = 'A' then 12 else count(distinct flows.period) end as integer
-        ) as month_count
-    from flows
-    inner join preferred
+            case when chosen.frequency = 'A' then 12 else count(distinct trade.period) end as integer
+        ) as month_count,
+        chosen.month_count as flow_month_count,
+        chosen.heading_count,
+        chosen.has_products,
+        chosen.source_dataset
+    from {{ ref('int_trade_by_source') }} as trade
+    inner join chosen
         on
-            flows.reporter_code = preferred.reporter_code
-            and flows.partner_code = preferred.partner_code
-            and flows.flow_code = preferred.flow_code
-            and flows.year_period = preferred.year_period
-            and flows.has_products = preferred.has_products
-            and flows.frequency = preferred.frequency
-            and preferred.preference = 1
+            trade.source_dataset = chosen.source_dataset
+            and trade.frequency = chosen.frequency
+            and trade.reporter_code = chosen.reporter_code
+            and trade.partner_code = chosen.partner_code
+            and trade.flow_code = chosen.flow_code
+            and left(trade.period, 4) = chosen.year_period
     group by
-        flows.reporter_code, flows.partner_code, flows.sector_id, flows.year_period, flows.flow_code
+        trade.reporter_code, trade.partner_code, trade.sector_id, chosen.year_period, trade.flow_code,
+        chosen.frequency, chosen.month_count, chosen.heading_count, chosen.has_products,
+        chosen.source_dataset
 
 )
 

@@ -1,0 +1,177 @@
+{{ config(materialized='view') }}
+
+with
+
+comtrade as (
+
+    select
+        'customs_comtrade_flows' as source_dataset,
+        reporter_code,
+        partner_code,
+        flow_code,
+        frequency,
+        period,
+        classification_code,
+        code_year,
+        commodity_code,
+        value_usd as value_original,
+        'USD' as currency_code,
+        valuation_code,
+        net_weight_kg,
+        is_added_up
+    from {{ ref('int_comtrade_flows_by_vintage') }}
+
+),
+
+-- regions and supplementary units of one product
+fcs as (
+
+    select
+        'customs_fcs_flows' as source_dataset,
+        reporter_code,
+        partner_code,
+        flow_code,
+        frequency,
+        period,
+        classification_code,
+        cast(left(period, 4) as integer) as code_year,
+        commodity_code,
+        sum(value_usd) as value_original,
+        'USD' as currency_code,
+        case flow_code when 'X' then 'FOB' else 'CIF' end as valuation_code,
+        case when count(net_weight_kg) = count(*) then sum(net_weight_kg) end as net_weight_kg,
+        count(*) > 1 as is_added_up
+    from {{ ref('stg_fcs__flows') }}
+    group by
+        reporter_code, partner_code, flow_code, frequency, period, classification_code, commodity_code
+
+),
+
+-- procedure 4 is the total of the others, where it stands
+comext_procedures as (
+
+    select *
+    from {{ ref('stg_comext__flows') }}
+    qualify
+        stat_procedure_code = '4'
+        or not bool_or(stat_procedure_code = '4') over (
+            partition by reporter_code, partner_code, flow_code, frequency, period, commodity_code
+        )
+
+),
+
+comext as (
+
+    select
+        'customs_comext_flows' as source_dataset,
+        reporter_code,
+        partner_code,
+        flow_code,
+        frequency,
+        period,
+        classification_code,
+        cast(left(period, 4) as integer) as code_year,
+        commodity_code,
+        sum(value_eur) as value_original,
+        'EUR' as currency_code,
+        case flow_code when 'X' then 'FOB' else 'CIF' end as valuation_code,
+        case when count(net_weight_kg) = count(*) then sum(net_weight_kg) end as net_weight_kg,
+        count(*) > 1 as is_added_up
+    from comext_procedures
+    group by
+        reporter_code, partner_code, flow_code, frequency, period, classification_code, commodity_code
+
+),
+
+eurostat as (
+
+    select
+        'customs_eurostat_flows' as source_dataset,
+        reporter_code,
+        partner_code,
+        flow_code,
+        frequency,
+        period,
+        classification_code,
+        cast(left(period, 4) as integer) as code_year,
+        commodity_code,
+        value_eur as value_original,
+        'EUR' as currency_code,
+        case flow_code when 'X' then 'FOB' else 'CIF' end as valuation_code,
+        cast(null as decimal(18, 3)) as net_weight_kg,
+        false as is_added_up
+    from {{ ref('stg_eurostat__flows') }}
+
+),
+
+imf as (
+
+    select
+        'customs_imf_totals' as source_dataset,
+        reporter_code,
+        partner_code,
+        flow_code,
+        frequency,
+        period,
+        cast(null as varchar) as classification_code,
+        cast(left(period, 4) as integer) as code_year,
+        'TOTAL' as commodity_code,
+        value_usd as value_original,
+        'USD' as currency_code,
+        valuation_code,
+        cast(null as decimal(18, 3)) as net_weight_kg,
+        false as is_added_up
+    from {{ ref('stg_imf__totals') }}
+
+),
+
+all_rows as (
+
+    select * from comtrade
+    union all
+    select * from fcs
+    union all
+    select * from comext
+    union all
+    select * from eurostat
+    union all
+    select * from imf
+
+),
+
+-- the world and areas are sums of countries, and goods that come back are no trade between two
+between_two_countries as (
+
+    select all_rows.*
+    from all_rows
+    left join {{ ref('dim_countries') }} as reporters on all_rows.reporter_code = reporters.country_code
+    left join {{ ref('dim_countries') }} as partners on all_rows.partner_code = partners.country_code
+    where
+        coalesce(reporters.country_kind, 'unknown') <> 'aggregate'
+        and coalesce(partners.country_kind, 'unknown') <> 'aggregate'
+        and all_rows.reporter_code <> all_rows.partner_code
+
+),
+
+typed as (
+
+    select
+        source_dataset,
+        reporter_code,
+        partner_code,
+        flow_code,
+        frequency,
+        period,
+        classification_code,
+        code_year,
+        case when commodity_code = 'TOTAL' then '' else commodity_code end as code,
+        cast(value_original as decimal(24, 3)) as value_original,
+        currency_code,
+        valuation_code,
+        cast(net_weight_kg as decimal(24, 3)) as net_weight_kg,
+        is_added_up
+    from between_two_countries
+
+)
+
+select * from typed
