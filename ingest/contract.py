@@ -198,6 +198,11 @@ class Contract:
         return tuple(dict.fromkeys(str(source) for source in sources))
 
     @property
+    def reads_name(self) -> bool:
+        """True where the name of a file decides a value of its rows."""
+        return any(c.source == FILE_NAME or c.month_from_name for c in self.columns)
+
+    @property
     def header_names(self) -> Mapping[str, str]:
         """Every header that a column may have -> the column's first name."""
         return {

@@ -32,6 +32,8 @@ EXACTLY = "="  # before a value of a scope that is no prefix
 _LONG_SCOPE = 200  # characters
 MANIFEST, VERDICT, WRITER = "manifest.json", "verdict.json", "writer.json"
 QUARANTINE, UNITS = "quarantine.parquet", "units.parquet"
+STATS = "stats"  # <STATS>-<who measured>-<number of the segment>.parquet
+_LOOK_BACK = 5  # loads whose segments may be used again
 NO_UNITS = pa.table(
     {
         "slice": pa.array([], pa.string()),
@@ -64,6 +66,8 @@ class Manifest:
     # Column -> what it was cut to: prefixes, and whole values where EXACTLY stands before them.
     scope: dict[str, list[str]] = field(default_factory=dict)
     profile: dict[str, Any] = field(default_factory=dict)
+    # Segment -> key of the run that it holds, its rows, sha256 of the segment.
+    runs: dict[str, list[Any]] = field(default_factory=dict)
 
     @property
     def scope_text(self) -> str:
@@ -106,7 +110,7 @@ class Workplace:
     def __init__(self, landing: Path, dataset: str) -> None:
         self.load_id = new_load_id()
         self.dataset = dataset
-        self._landing = landing
+        self.landing = landing
         self.folder = landing / ".work" / self.load_id
         try:
             self.folder.mkdir(parents=True)
@@ -116,7 +120,7 @@ class Workplace:
 
     def publish(self, manifest: Manifest) -> Landed:
         """Write the manifest, flush everything and rename the directory into its place."""
-        target = self._landing / self.dataset / self.load_id
+        target = self.landing / self.dataset / self.load_id
         try:
             _write(self.folder / MANIFEST, json.dumps(asdict(manifest), indent=1))
             for path in self.folder.iterdir():
@@ -130,7 +134,7 @@ class Workplace:
         return Landed(manifest, target)
 
     def empty(self) -> None:
-        """Remove the segments written so far; the note of the writer stays."""
+        """Remove what was written of segments so far; the note of the writer stays."""
         for path in self.folder.glob("*.parquet"):
             path.unlink()
 
@@ -162,6 +166,33 @@ def landed_loads(landing: Path, known: Container[str] = ()) -> Iterator[Landed]:
     folders = (f for f in landing.glob("[!.]*/*") if f.name not in known and f.is_dir())
     for folder in sorted(folders, key=lambda f: f.name):
         yield read_landed(folder)
+
+
+@dataclass(frozen=True)
+class Known:
+    """A segment of an earlier load that holds all rows of a run of records, none refused."""
+
+    path: Path
+    rows: int
+    sha256: str
+
+    @property
+    def companions(self) -> tuple[Path, ...]:
+        """What was measured of the segment, by whatever version measured it."""
+        number = self.path.stem.removeprefix("segment-")
+        return tuple(self.path.parent.glob(f"{STATS}-*-{number}.parquet"))
+
+
+def known_runs(landing: Path, dataset: str, contract_identity: str) -> dict[str, Known]:
+    """By key the runs of the newest loads under the same contract, whole as they were read."""
+    known: dict[str, Known] = {}
+    folders = sorted((landing / dataset).glob("*"), key=lambda folder: folder.name)
+    for folder in folders[-_LOOK_BACK:]:
+        with suppress(LandingDamaged):
+            m = read_landed(folder).manifest
+            if m.contract_identity == contract_identity and not m.rows_duplicate:
+                known |= {key: Known(folder / name, *of) for name, (key, *of) in m.runs.items()}
+    return known
 
 
 def check_segments(landed: Landed) -> None:

@@ -12,7 +12,11 @@ _LF, _CR = 10, 13
 
 
 class RecordCounter:
-    """Feed it the bytes in order; ``finish`` gives the number of records, the header included."""
+    """Feed it the bytes in order; ``finish`` gives the number of records, the header included.
+
+    After each chunk ``ends`` are the offsets in the text, one beyond its last byte, of the records
+    that ended in it.
+    """
 
     def __init__(self, quote: str = '"', max_record_bytes: int = 16 * 1024**2) -> None:
         self._quote = quote.encode() if quote else b""
@@ -20,6 +24,7 @@ class RecordCounter:
         self.records = 0  # that have ended
         self._offset = 0  # bytes seen
         self.record_start = 0  # where the present one begins, in bytes
+        self.ends = np.zeros(0, dtype=np.int64)  # of the records that ended in the last chunk
         self._inside = False
         self._last = b""
 
@@ -33,8 +38,10 @@ class RecordCounter:
             starts = np.concatenate(([self.record_start], ends[:-1] + 1 + self._offset))
             lengths = ends + self._offset - starts
             self._check_length(int(lengths.max()))
-            self.records += len(ends) - self._blank(chunk, data, ends, lengths)
             self.record_start = int(ends[-1]) + 1 + self._offset
+            ends = ends[~self._blank(data, ends, lengths)]
+            self.records += len(ends)
+        self.ends = ends + (self._offset + 1)
         self._offset += len(chunk)
         self._last = chunk[-1:] or self._last
         self._check_length(self._offset - self.record_start)
@@ -64,12 +71,16 @@ class RecordCounter:
         parity = (np.searchsorted(quotes, ends) & 1).astype(bool) ^ inside_before
         return ends[~parity]
 
-    def _blank(self, chunk: bytes, data: np.ndarray, ends: np.ndarray, lengths: np.ndarray) -> int:
-        blank = int((lengths == 0).sum())
-        ones = ends[lengths == 1]
-        first_is_cr = len(ones) and ones[0] == 0 and self._last == b"\r"
-        before = data[ones[ones > 0] - 1] == _CR
-        return blank + int(before.sum()) + int(bool(first_is_cr))
+    def _blank(self, data: np.ndarray, ends: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Which ends close a line with nothing in it, or nothing but a carriage return."""
+        blank: np.ndarray = lengths == 0
+        ones = np.flatnonzero(lengths == 1)
+        if len(ones):
+            before = data[np.maximum(ends[ones] - 1, 0)] == _CR
+            if ends[ones[0]] == 0:
+                before[0] = self._last == b"\r"
+            blank[ones] = before
+        return blank
 
     def _check_length(self, length: int) -> None:
         if length > self._limit:

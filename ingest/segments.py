@@ -4,11 +4,16 @@ Memory is a few batches: one is read while the next is cast and the one before i
 is wrong with a whole source (types, scope, counts) is found here and refuses it.
 """
 
+import hashlib
+import os
+import shutil
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,17 +28,21 @@ from ingest.landing import (
     EXACTLY,
     NO_UNITS,
     QUARANTINE,
+    STATS,
     UNITS,
+    Known,
     Landed,
     Manifest,
     Workplace,
+    known_runs,
     now,
     storage_failed,
 )
-from ingest.sources import Part, Source
+from ingest.sources import Part, Recurring, Source
 from ingest.steps import reached
 
 WORKERS = 2  # more would hold more of the source in memory
+PARTS_TOGETHER = 2 * WORKERS
 SEGMENT_ROWS = 1_000_000
 ROW_GROUP_ROWS = 122_880
 RETYPED_ROWS, RETYPED_SHARE = 20, 0.9  # so many values of another type are no bad rows but drift
@@ -48,6 +57,9 @@ def write_segments(
 ) -> Manifest:
     """Cast a source into segments and quarantine aside; the manifest still lacks duplicates.
 
+    A run of records that an earlier load brought just so is not read again: its segment, which
+    never changes, is linked.
+
     ``scope`` says to which prefixes of which columns a query was cut; a row outside it refuses
     the source.
 
@@ -56,11 +68,14 @@ def write_segments(
     """
     try:
         with _Segments(contract, place.folder) as segments:
-            for cast in _cast_ahead(contract, source):
-                if not segments.landed + segments.refused:
-                    _check_types(contract, fetched, cast)
-                _check_scope(contract, cast.landed, scope or {})
-                segments.add(cast.landed, cast.refused)
+            known = known_runs(place.landing, contract.dataset, contract.identity)
+            for run, casts in _runs_ahead(contract, source, segments, {} if scope else known):
+                for cast in casts:
+                    if not segments.landed + segments.refused:
+                        _check_types(contract, fetched, cast)
+                    _check_scope(contract, cast.landed, scope or {})
+                    segments.add(cast.landed, cast.refused)
+                segments.close_run(run)
     except OSError as error:
         raise storage_failed(contract.dataset, place.load_id, error) from error
     read = source.records_read()
@@ -89,23 +104,69 @@ def write_segments(
         drift=source.drift,
         landed_at=now(),
         scope=scope or {},
+        runs=segments.runs,
     )
 
 
-def _cast_ahead(contract: Contract, source: Source) -> Iterator[CastBatch]:
-    """Parts parsed and cast by a few threads, in order; what is ahead is as many parts."""
+@dataclass(frozen=True)
+class _Run:
+    """Parts that belong together; ``key`` names what they hold, empty where nothing tells."""
+
+    parts: tuple[Part, ...]
+    key: str
+
+
+def _runs_ahead(
+    contract: Contract, source: Source, segments: "_Segments", known: Mapping[str, Known]
+) -> Iterator[tuple[_Run, Iterator[CastBatch]]]:
+    """Runs in order, each with its batches, which a few threads parse and cast ahead.
+
+    What is ahead is a run and as many parts as there are threads.
+    """
     with ThreadPoolExecutor(WORKERS) as pool:
         ahead: deque[Future[CastBatch]] = deque()
-        try:
-            for part in source.parts():
-                ahead.append(pool.submit(_cast_part, contract, part))
-                if len(ahead) > WORKERS:
-                    yield ahead.popleft().result()
-            while ahead:
+
+        def taken(count: int) -> Iterator[CastBatch]:
+            for _ in range(count):
                 yield ahead.popleft().result()
+
+        try:
+            before: _Run | None = None
+            for run in _runs(source.parts()):
+                if before:
+                    yield before, taken(len(ahead))
+                    before = None
+                if run.key in known and segments.link(run.key, known[run.key]):
+                    continue
+                for part in run.parts:
+                    ahead.append(pool.submit(_cast_part, contract, part))
+                before = run
+            if before:
+                yield before, taken(len(ahead))
         finally:
             for waiting in ahead:
                 waiting.cancel()
+
+
+def _runs(parts: Iterator[Part]) -> Iterator[_Run]:
+    """Group parts into runs; parts that are not known again go together as they come."""
+    run: list[Part] = []
+    digest = hashlib.sha256()
+    for part in parts:
+        run.append(part)
+        if isinstance(part, Recurring):
+            if len(run) == 1:
+                digest = hashlib.sha256(f"{part.first} {part.like}".encode())
+            digest.update(part.content)
+            if part.closes:
+                yield _Run(tuple(run), digest.hexdigest())
+                run = []
+        elif len(run) == PARTS_TOGETHER:
+            yield _Run(tuple(run), "")
+            run = []
+    if run:
+        recurs = all(isinstance(part, Recurring) for part in run)
+        yield _Run(tuple(run), digest.hexdigest() if recurs else "")
 
 
 def _cast_part(contract: Contract, part: Part) -> CastBatch:
@@ -209,7 +270,9 @@ class _Segments:
         self._write: Future[None] | None = None
         self._quarantine = pq.ParquetWriter(folder / QUARANTINE, QUARANTINE_SCHEMA)
         self._in_segment = 0
+        self._run_landed = self._run_refused = 0
         self.names: list[str] = []
+        self.runs: dict[str, list[Any]] = {}
         self.landed = 0
         self.refused = 0
 
@@ -230,6 +293,7 @@ class _Segments:
         if refused.num_rows:
             self._quarantine.write_batch(refused)
             self.refused += refused.num_rows
+            self._run_refused += refused.num_rows
         if not landed.num_rows:
             return
         if self._writer is None or self._in_segment >= SEGMENT_ROWS:
@@ -239,7 +303,36 @@ class _Segments:
         self._write = self._thread.submit(_write, self._writer, landed)
         self._in_segment += landed.num_rows
         self.landed += landed.num_rows
+        self._run_landed += landed.num_rows
         reached("ingest.mid_segment")
+
+    def close_run(self, run: _Run) -> None:
+        """End the segment with its run, and note its key if all of the run has landed in it."""
+        if run.key and self._run_landed:
+            self._close()
+            if not self._run_refused:
+                sha256 = _sha256(self._folder / self.names[-1])
+                self.runs[self.names[-1]] = [run.key, self._run_landed, sha256]
+        self._run_landed = self._run_refused = 0
+
+    def link(self, key: str, known: Known) -> bool:
+        """Take over the segment of a run that is known; False where it is not as it was."""
+        self._close()
+        name = self._next_name()
+        try:
+            if _sha256(known.path) != known.sha256:
+                return False
+            _link(known.path, self._folder / name)
+        except FileNotFoundError:
+            return False
+        self.names.append(name)
+        for measured in known.companions:
+            _, who, _ = measured.stem.rsplit("-", 2)
+            with suppress(OSError):
+                _link(measured, self._folder / f"{STATS}-{who}-{_number(name)}.parquet")
+        self.runs[name] = [key, known.rows, known.sha256]
+        self.landed += known.rows
+        return True
 
     def _settle(self) -> None:
         """Wait for the write in flight; raises what it raised."""
@@ -247,11 +340,18 @@ class _Segments:
         if write is not None:
             write.result()
 
-    def _roll(self, schema: pa.Schema) -> None:
+    def _close(self) -> None:
         self._settle()
         if self._writer:
             self._writer.close()
-        self.names.append(f"segment-{len(self.names):05d}.parquet")
+            self._writer = None
+
+    def _next_name(self) -> str:
+        return f"segment-{len(self.names):05d}.parquet"
+
+    def _roll(self, schema: pa.Schema) -> None:
+        self._close()
+        self.names.append(self._next_name())
         self._writer = pq.ParquetWriter(
             self._folder / self.names[-1],
             schema,
@@ -261,6 +361,25 @@ class _Segments:
             write_statistics=False,
         )
         self._in_segment = 0
+
+
+def _number(name: str) -> str:
+    return name.removeprefix("segment-").removesuffix(".parquet")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _link(source: Path, target: Path) -> None:
+    """Another name for a file that never changes; a copy where the disk knows no links."""
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def _write(writer: pq.ParquetWriter, batch: pa.RecordBatch) -> None:

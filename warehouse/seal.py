@@ -12,8 +12,8 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-from ingest.contract import Contract
-from ingest.landing import EXACTLY, NO_UNITS, QUARANTINE, UNITS, Manifest, sealed
+from ingest.contract import Column, Contract
+from ingest.landing import EXACTLY, NO_UNITS, QUARANTINE, STATS, UNITS, Manifest, sealed
 from warehouse.database import STORAGE_ERRORS, literal, open_memory, quote
 from warehouse.errors import WarehouseError
 
@@ -49,12 +49,6 @@ def _seal(contract: Contract, folder: Path, manifest: Manifest) -> Manifest:
     return sealed(manifest, duplicates, refused, profile, scope)
 
 
-def fingerprint_sql(contract: Contract) -> str:
-    """The SQL aggregate that names the content of a set of rows."""
-    columns = ", ".join(quote(column.name) for column in contract.columns)
-    return f"concat(count(*), ':', sum(hash({columns})))"
-
-
 def _rows(folder: Path, manifest: Manifest) -> str:
     files = ", ".join(literal(str(folder / name)) for name in manifest.segments)
     return f"read_parquet([{files}])"
@@ -86,47 +80,70 @@ def _take_out_repeats(
                 f"to {literal(str(aside))} (format parquet)"
             )
             aside.replace(path)
+            (folder / _stats(name)).unlink(missing_ok=True)
     return count
 
 
 def _measure(
     connection: duckdb.DuckDBPyConnection, contract: Contract, folder: Path, manifest: Manifest
 ) -> dict[str, Any]:
-    """Write ``units.parquet`` and give the profile of the whole, both from one scan.
+    """Write ``units.parquet`` and give the profile of the whole.
 
-    The profile holds per column: nulls, least, greatest, and the total of decimals, as text.
+    Each segment is measured once, slice by slice, and keeps what was measured beside it: sums of
+    hashes and counts add up, so a segment that was taken over needs no second look. The profile
+    holds per column: nulls, least, greatest, and the total of decimals, as text.
     """
-    by = [quote(name) for name in contract.revision.by]
-    partial, whole = [], []
-    for number, column in enumerate(contract.columns):
-        name = quote(column.name)
-        partial += [f"count({name}) as n{number}", f"min({name}) as a{number}"]
-        partial += [f"max({name}) as z{number}"]
-        total = "null"
-        if column.type == "decimal":
-            partial.append(f"sum({name}) as t{number}")
-            total = f"sum(t{number})::varchar"
-        whole.append(
-            f"struct_pack(nulls := (sum(row_count) - sum(n{number}))::bigint, "
-            f"least := min(a{number})::varchar, greatest := max(z{number})::varchar, "
-            f"total := {total})"
-        )
-    group = f"group by {', '.join(by)}" if by else ""
-    connection.execute(
-        f"create temp table slices as select {''.join(f'{column}, ' for column in by)}"
-        f"count(*) as row_count, {fingerprint_sql(contract)} as fingerprint, "
-        f"{', '.join(partial)} from {_rows(folder, manifest)} {group}"
-    )
+    by = "".join(f"{quote(name)}, " for name in contract.revision.by)
+    for name in manifest.segments:
+        target = folder / _stats(name)
+        if not target.is_file():
+            connection.execute(
+                f"copy (select {by}{', '.join(_measures(contract))} from "
+                f"read_parquet({literal(str(folder / name))}) "
+                f"{f'group by {by[:-2]}' if by else ''}) to {literal(str(target))} (format parquet)"
+            )
+    files = ", ".join(literal(str(folder / _stats(name))) for name in manifest.segments)
+    connection.execute(f"create temp table slices as select * from read_parquet([{files}])")
     pairs = ", ".join(f"{quote(name)} := {quote(name)}" for name in contract.revision.by)
     named = f"to_json(struct_pack({pairs}))::varchar" if by else "'{}'"
     connection.execute(
-        f"copy (select {''.join(f'{column}, ' for column in by)}{named} as slice, row_count, "
-        f"fingerprint, {literal(_constants(contract))} as constants from slices order by slice) "
+        f"copy (select {by}{named} as slice, sum(row_count)::bigint as row_count, "
+        "concat(sum(row_count), ':', sum(hash_sum)) as fingerprint, "
+        f"{literal(_constants(contract))} as constants from slices "
+        f"{f'group by {by[:-2]}' if by else ''} order by slice) "
         f"to {literal(str(folder / UNITS))} (format parquet)"
     )
-    answer = connection.execute(f"select {', '.join(whole)} from slices").fetchone()
+    whole = ", ".join(_profile(number, column) for number, column in enumerate(contract.columns))
+    answer = connection.execute(f"select {whole} from slices").fetchone()
     assert answer is not None
     return {column.name: value for column, value in zip(contract.columns, answer, strict=True)}
+
+
+def _stats(segment: str) -> str:
+    """Where a segment's measures stand; hashes are those of one version of DuckDB."""
+    number = segment.removeprefix("segment-")
+    return f"{STATS}-{duckdb.__version__}-{number}"
+
+
+def _measures(contract: Contract) -> list[str]:
+    """SQL of what is measured of a slice in a segment."""
+    columns = ", ".join(quote(column.name) for column in contract.columns)
+    measures = ["count(*) as row_count", f"sum(hash({columns}))::decimal(38, 0) as hash_sum"]
+    for number, column in enumerate(contract.columns):
+        name = quote(column.name)
+        measures += [f"count({name}) as n{number}", f"min({name}) as a{number}"]
+        measures += [f"max({name}) as z{number}"]
+        if column.type == "decimal":
+            measures.append(f"sum({name}) as t{number}")
+    return measures
+
+
+def _profile(number: int, column: Column) -> str:
+    total = f"sum(t{number})::varchar" if column.type == "decimal" else "null"
+    return (
+        f"struct_pack(nulls := (sum(row_count) - sum(n{number}))::bigint, "
+        f"least := min(a{number})::varchar, greatest := max(z{number})::varchar, total := {total})"
+    )
 
 
 def _scope(

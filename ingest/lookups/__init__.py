@@ -5,6 +5,7 @@ quarantine, it is never guessed.
 """
 
 import csv
+import hashlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -29,6 +30,13 @@ def resolve(lookup: str, labels: pa.StringArray) -> pa.StringArray:
     keys, codes = _arrays(lookup)
     positions = pc.index_in(pc.utf8_lower(labels), value_set=keys)
     return codes.take(positions)
+
+
+@cache
+def digest(lookup: str) -> str:
+    """Names what the lookup would answer: another text when any answer changed."""
+    pairs = zip(*(array.to_pylist() for array in _arrays(lookup)), strict=True)
+    return hashlib.sha256(repr(sorted(pairs)).encode()).hexdigest()[:16]
 
 
 @cache

@@ -47,6 +47,26 @@ class RawBatch:
 Part = Callable[[], RawBatch]
 
 
+@dataclass(frozen=True)
+class Recurring:
+    """A part that is known again in a later file by what it is made of.
+
+    ``content`` is its bytes and ``first`` the records before it; ``like`` names all else that
+    decides what parsing gives. ``closes`` ends a run of parts: runs end where the content says
+    so, so that a change in one run leaves those after it as they were.
+    """
+
+    parse: Callable[[], RawBatch]
+    content: bytes
+    first: int
+    like: str
+    closes: bool
+
+    def __call__(self) -> RawBatch:
+        """Parse it."""
+        return self.parse()
+
+
 class Source(Protocol):
     """An opened source; iterate ``parts`` to the end before ``records_read`` is asked."""
 

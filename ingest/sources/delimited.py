@@ -23,13 +23,16 @@ import pyarrow.csv as pacsv
 from ingest.containers import open_bytes
 from ingest.contract import Contract
 from ingest.errors import IngestError, SourceRefused
+from ingest.lookups import digest
 from ingest.records import RecordCounter
-from ingest.sources import Malformed, Part, RawBatch
+from ingest.sources import Malformed, Part, RawBatch, Recurring
 from ingest.sources.layout import HEADER_BYTES, TRAILING, read_layout
+from ingest.sources.runs import end_of_run
 
 BLOCK_BYTES = 4 * 1024**2
 MAX_RECORD_BYTES = 1024**2
 MAX_MALFORMED, MAX_TEXT = 10_000, 4_000
+PARSER = "delimited 1"  # another number when a block would be parsed to something else
 MANY_VALUES = 0.3  # distinct values per row from which a dictionary costs more than it saves
 _DICTIONARY = pa.dictionary(pa.int32(), pa.binary())
 
@@ -47,6 +50,9 @@ class DelimitedText:
         head = next(self._chunks(HEADER_BYTES), b"")
         self._layout = read_layout(contract, name, head, self._chunks(BLOCK_BYTES))
         self._marks = self._layout.marks
+        lookups = sorted({digest(c.lookup) for c in contract.columns if c.lookup})
+        told_by_name = name if contract.reads_name else ""
+        self._like = f"{PARSER} {self._layout} {lookups} {told_by_name}"
 
     @property
     def drift(self) -> tuple[str, ...]:
@@ -54,13 +60,14 @@ class DelimitedText:
         return self._layout.drift
 
     def parts(self) -> Iterator[Part]:
-        """Blocks of about 4 MiB that end where a record ends."""
+        """Blocks of up to about 4 MiB that end where a record ends."""
         header, given = True, 0
-        for block, records in self._blocks():
+        for block, records, closes in self._blocks():
             if header:
                 block, records, header = block.partition(b"\n")[2], records - 1, False
             if block:
-                yield partial(self._parse, block, given)
+                parse = partial(self._parse, block, given)
+                yield Recurring(parse, block, given, self._like, closes)
             given += records
 
     def records_read(self) -> int:
@@ -91,20 +98,29 @@ class DelimitedText:
             if chunk:
                 yield bytes(chunk)
 
-    def _blocks(self) -> Iterator[tuple[bytes, int]]:
-        """Bytes up to a record's end, and how many records end in them."""
-        rest, counted, offset = b"", 0, 0
+    def _blocks(self) -> Iterator[tuple[bytes, int, bool]]:
+        """Bytes up to a record's end, how many records end in them, and whether a run ends."""
+        rest, offset, run = b"", 0, 0  # offsets in the text: of the next chunk and of the run
         for chunk in self._chunks(BLOCK_BYTES):
             self._counter.feed(chunk)
-            cut = self._counter.record_start - offset
+            text, base = rest + chunk, offset - len(rest)
             offset += len(chunk)
-            if cut <= 0:
-                rest += chunk  # bounded: the counter refuses a record that is too long
+            ends, last = self._counter.ends, self._counter.record_start
+            if last <= base:
+                rest = text  # bounded: the counter refuses a record that is too long
                 continue
-            yield rest + chunk[:cut], self._counter.records - counted
-            rest, counted = chunk[cut:], self._counter.records
+            cut = end_of_run(text, ends - base, run - base)
+            if cut:
+                before = int(np.searchsorted(ends, cut + base, "right"))
+                yield text[:cut], before, True
+                run = cut + base
+                if last > run:
+                    yield text[cut : last - base], len(ends) - before, False
+            else:
+                yield text[: last - base], len(ends), False
+            rest = text[last - base :]
         if rest:
-            yield rest, 1
+            yield rest, 1, True
 
     def _parse(self, block: bytes, given: int) -> RawBatch:
         """The records of a block, of which ``given`` stand before it."""
