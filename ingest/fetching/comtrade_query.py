@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from ingest.fetching.areas import Areas
 from ingest.fetching.errors import QueryWrong
+from ingest.landing import EXACTLY
 
 TOTALS = {"partner2Code": "0", "motCode": "0", "customsCode": "C00"}
 LEVELS = ("TOTAL", "AG2", "AG4", "AG6")
@@ -24,7 +25,7 @@ _SHAPES = {
     "reporters": r"\d{1,3}",
     "flows": "|".join(FLOWS),
     "partners": r"\d{1,3}",
-    "commodities": r"TOTAL|AG[246]|\d{2}|\d{4}|[0-9A-Z]{6}",
+    "commodities": r"TOTAL|AG[246]|\d[0-9A-Z]{1,5}",
 }
 _NAME_CHARS = 120
 
@@ -34,8 +35,8 @@ class Query:
     """Rows that are asked for; codes are the publisher's, None stands for all.
 
     ``periods`` are years or months (``2020``, ``202001``), which decides the frequency.
-    ``commodities`` are levels (TOTAL, AG2, AG4, AG6) or codes of one length; a code stands for
-    itself alone, not for those below it. Raises QueryWrong.
+    ``commodities`` are levels (TOTAL, AG2, AG4, AG6) or codes; a code stands for itself alone,
+    not for those below it. Raises QueryWrong.
     """
 
     reporters: tuple[str, ...]
@@ -56,9 +57,9 @@ class Query:
                 raise QueryWrong(f"UN Comtrade: {name} are empty or repeated.")
         if len({len(period) for period in self.periods}) > 1:
             raise QueryWrong("UN Comtrade: years and months cannot be asked for together.")
-        if len({_level(code) for code in self.commodities or ()}) > 1:
+        if len({code in LEVELS for code in self.commodities or ()}) > 1:
             raise QueryWrong(
-                "UN Comtrade: commodities of one length can be asked for together; ask for "
+                "UN Comtrade: levels and codes cannot be asked for together; ask for "
                 f"{', '.join(self.commodities or ())} apart."
             )
         if not re.fullmatch(r"[A-Z][A-Z0-9]", self.classification):
@@ -90,17 +91,18 @@ class Query:
         return f"{base}/{self.path}?{urlencode(parameters, safe=',')}"
 
     def scope(self, areas: Areas) -> dict[str, list[str]]:
-        """What the query leaves out within a slice, as prefixes of our columns; {} for nothing.
+        """How much of its slices the query covers, by our columns: whole values, or all of them.
 
-        It presumes that reporter, period, frequency, classification, flow and level are slices
-        by contract: within one level all codes have one length, so that a prefix is a code.
+        It presumes that reporter, period, frequency, classification, flow and level are what the
+        contract cuts slices by: of a level that a query does not ask for it says nothing.
         """
-        scope: dict[str, list[str]] = {}
-        if self.commodities and self.commodities[0] not in LEVELS:
-            scope["commodity_code"] = sorted(self.commodities)
-        if self.partners:
-            scope["partner_code"] = sorted({areas.code(number) for number in self.partners})
-        return scope
+        codes = [] if _is_by_level(self) else sorted(self.commodities or ())
+        partners = sorted({areas.code(number) for number in self.partners or ()})
+        # An empty prefix fits every value: such a query tells what is gone, too.
+        return {
+            "commodity_code": [f"{EXACTLY}{code}" for code in codes] or [""],
+            "partner_code": [f"{EXACTLY}{code}" for code in partners] or [""],
+        }
 
     def file_name(self, areas: Areas) -> str:
         """The same for the same query: ``comtrade_C_A_HS_RUS_2020_M_all_87.json``."""
@@ -122,12 +124,12 @@ class Lists:
     commodities: tuple[str, ...] = ()  # of all levels
 
 
-def by_level(commodities: Iterable[str]) -> list[tuple[str, ...]]:
-    """Commodities in groups that may stand in one query each."""
-    groups: dict[str, list[str]] = {}
-    for code in dict.fromkeys(commodities):
-        groups.setdefault(_level(code), []).append(code)
-    return [tuple(group) for group in groups.values()]
+def apart(commodities: Iterable[str]) -> list[tuple[str, ...]]:
+    """Levels and codes in groups that may stand in one query each."""
+    known = tuple(dict.fromkeys(commodities))
+    levels = tuple(code for code in known if code in LEVELS)
+    codes = tuple(code for code in known if code not in LEVELS)
+    return [group for group in (levels, codes) if group]
 
 
 def halves(query: Query, lists: Lists) -> tuple[Query, Query] | None:
@@ -165,8 +167,8 @@ def _halved(query: Query, name: str, values: tuple[str, ...]) -> tuple[Query, Qu
     return replace(query, **first), replace(query, **second)  # type: ignore[arg-type]
 
 
-def _level(code: str) -> str:
-    return "levels" if code in LEVELS else str(len(code))
+def _is_by_level(query: Query) -> bool:
+    return not query.commodities or query.commodities[0] in LEVELS
 
 
 def _is_of_level(code: str, level: str) -> bool:

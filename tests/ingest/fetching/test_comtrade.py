@@ -81,7 +81,7 @@ def test_a_query_becomes_a_file_of_the_answer_as_it_was_sent(tmp_path: Path) -> 
         asked = publisher.asked[0]
     assert rows_of(collected) == [row()]
     assert collected.path.name == "comtrade_C_A_HS_RUS_2020_M_all_870323.json"
-    assert collected.scope == {"commodity_code": ["870323"]}
+    assert collected.scope == {"commodity_code": ["=870323"], "partner_code": [""]}
     assert asked.path == "/data/v1/get/C/A/HS"
     assert dict(asked.query) == {
         "reporterCode": "643", "period": "2020", "flowCode": "M", "cmdCode": "870323",
@@ -359,7 +359,7 @@ def test_a_query_is_split_by_period_reporter_flow_partner_and_commodity(tmp_path
         one["primaryValue"] for one in rows
     )
     assert collected.notes == ()
-    assert collected.scope == {}
+    assert collected.scope == {"commodity_code": [""], "partner_code": [""]}
     assert [asked["period"] for asked in first[:2]] == ["2019,2020", "2019"]
     assert [asked["reporterCode"] for asked in first[1:3]] == ["643,112", "643"]
     assert "flowCode" not in first[2]

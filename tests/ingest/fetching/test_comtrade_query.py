@@ -13,7 +13,7 @@ from ingest.fetching.comtrade_query import (
     FLOWS,
     Lists,
     Query,
-    by_level,
+    apart,
     halves,
     shorter,
 )
@@ -34,8 +34,8 @@ def test_months_are_asked_for_monthly() -> None:
         ("periods", ("20",)), ("periods", ("202013",)), ("periods", ("2020", "202001")),
         ("periods", ()), ("periods", ("2020", "2020")), ("reporters", ("RUS",)),
         ("reporters", ()), ("partners", ("1234",)), ("partners", ()), ("flows", ("Import",)),
-        ("commodities", ("87,88",)), ("commodities", ("87", "8703")), ("commodities", ("AG5",)),
-        ("commodities", ("AG6", "87")), ("commodities", ("870",)), ("commodities", ("87&x=1",)),
+        ("commodities", ("87,88",)), ("commodities", ("AG5",)), ("commodities", ("7",)),
+        ("commodities", ("AG6", "87")), ("commodities", ("8703230",)), ("commodities", ("87&x",)),
     ],
 )  # fmt: skip
 def test_what_cannot_be_asked_is_refused_before_it_is_sent(
@@ -51,11 +51,15 @@ def test_a_classification_is_checked() -> None:
         replace(QUERY, classification="../x")
 
 
-def test_the_scope_is_what_the_query_leaves_out_within_a_slice() -> None:
-    assert QUERY.scope(AREAS) == {}
-    assert replace(QUERY, flows=("M",), commodities=("AG6", "TOTAL")).scope(AREAS) == {}
-    narrow = replace(QUERY, commodities=("88", "87"), partners=("112", "276", "280"))
-    assert narrow.scope(AREAS) == {"commodity_code": ["87", "88"], "partner_code": ["BLR", "DEU"]}
+def test_the_scope_is_how_much_of_its_slices_a_query_covers() -> None:
+    whole = {"commodity_code": [""], "partner_code": [""]}
+    assert QUERY.scope(AREAS) == whole
+    assert replace(QUERY, flows=("M",), commodities=("AG6", "TOTAL")).scope(AREAS) == whole
+    narrow = replace(QUERY, commodities=("8703", "87"), partners=("112", "276", "280"))
+    assert narrow.scope(AREAS) == {
+        "commodity_code": ["=87", "=8703"],
+        "partner_code": ["=BLR", "=DEU"],
+    }
     with pytest.raises(QueryWrong, match=r"area 999 has no code.*countries_comtrade\.csv"):
         replace(QUERY, partners=("999",)).scope(AREAS)
 
@@ -70,10 +74,11 @@ def test_the_file_name_says_the_query() -> None:
     assert long.file_name(AREAS) != other.file_name(AREAS)
 
 
-def test_commodities_are_grouped_by_level() -> None:
-    assert by_level(["87", "8703", "88", "AG6", "870323", "TOTAL", "87"]) == [
-        ("87", "88"), ("8703",), ("AG6", "TOTAL"), ("870323",),
+def test_levels_and_codes_are_asked_for_apart() -> None:
+    assert apart(["87", "8703", "AG6", "870323", "TOTAL", "87"]) == [
+        ("AG6", "TOTAL"), ("87", "8703", "870323"),
     ]  # fmt: skip
+    assert apart([]) == []
 
 
 def test_our_codes_become_the_publishers_and_back() -> None:
