@@ -19,8 +19,12 @@ _GZIP, _ZIP, _SEVENZIP = b"\x1f\x8b", b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c"
 _RATIO_FLOOR = 64 * 1024**2  # small files may compress as well as they like
 
 
-def open_bytes(path: Path, limits: Limits) -> io.BufferedIOBase:
-    """The decompressed bytes of a file within the limits; raises SourceMissing, SourceRefused."""
+def open_bytes(path: Path, limits: Limits, name: str = "") -> io.BufferedIOBase:
+    """The decompressed bytes of a file within the limits; raises SourceMissing, SourceRefused.
+
+    ``name`` is what messages call the file; by default its name at ``path``.
+    """
+    name = name or path.name
     try:
         plain = path.open("rb")
     except FileNotFoundError as error:
@@ -33,31 +37,33 @@ def open_bytes(path: Path, limits: Limits) -> io.BufferedIOBase:
     if magic.startswith(_GZIP):
         inner: io.BufferedIOBase = gzip.GzipFile(fileobj=plain)
     elif magic.startswith(_ZIP):
-        inner = _only_member(plain, path)
+        inner = _only_member(plain, name)
     elif magic.startswith(_SEVENZIP):
         from ingest import sevenzip  # it brings a dozen codecs along
 
-        inner = sevenzip.open_only_member(plain, path.name)
+        inner = sevenzip.open_only_member(plain, name)
     else:
-        return _Bounded(plain, path.name, limits.max_file_bytes, None)
-    bounded = _Bounded(inner, path.name, limits.max_file_bytes, packed * limits.max_ratio)
+        return _Bounded(plain, name, limits.max_file_bytes, None)
+    bounded = _Bounded(inner, name, limits.max_file_bytes, packed * limits.max_ratio)
     head = bounded.peek_magic()
     if head.startswith((_GZIP, _ZIP, _SEVENZIP)):
-        raise HostileInput(f"{path.name} holds an archive inside an archive; unpack it first.")
+        raise HostileInput(f"{name} holds an archive inside an archive; unpack it first.")
     return bounded
 
 
-def _only_member(plain: io.BufferedReader, path: Path) -> io.BufferedIOBase:
+def _only_member(plain: io.BufferedReader, name: str) -> io.BufferedIOBase:
     try:
         archive = zipfile.ZipFile(plain)
         members = [member for member in archive.infolist() if not member.is_dir()]
+        if "xl/workbook.xml" in archive.NameToInfo:
+            raise SourceRefused(f"{name} is a workbook (xlsx), not text.")
         if len(members) != 1:
-            raise SourceRefused(f"{path.name} holds {len(members)} files where one is expected.")
+            raise SourceRefused(f"{name} holds {len(members)} files where one is expected.")
         if members[0].flag_bits & 1:
-            raise SourceRefused(f"{path.name} is encrypted.")
+            raise SourceRefused(f"{name} is encrypted.")
         return archive.open(members[0])  # type: ignore[return-value]
     except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
-        raise SourceRefused(f"{path.name} is a damaged zip archive: {error}.") from error
+        raise SourceRefused(f"{name} is a damaged zip archive: {error}.") from error
 
 
 class _Bounded(io.BufferedIOBase):
