@@ -147,6 +147,7 @@ def _released(body: Path, who: str, reporter: str) -> dict[str, str]:
                 released[period] = max(moment, released.get(period, ""))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise AnswerRefused(
-            f"{who} gave no list of releases as it documents. Go on without: --force."
+            f"{who} gave no list of releases as it documents. Run again; without the list "
+            "every period is asked for."
         ) from error
     return released
