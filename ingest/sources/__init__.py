@@ -111,10 +111,12 @@ def _kinds() -> dict[str, Kind]:
     """Readers by the name that contracts give them; the text reader takes what no other knows."""
     from ingest.sources.delimited import DelimitedText
     from ingest.sources.json_records import COMTRADE_JSON
+    from ingest.sources.wide import IMF_WIDE
     from ingest.sources.workbook import EUROSTAT_XLSX
 
     return {
         "comtrade_json": COMTRADE_JSON,
         "csv": Kind(lambda _: True, DelimitedText),
         "eurostat_xlsx": EUROSTAT_XLSX,
+        "imf_wide": IMF_WIDE,
     }
