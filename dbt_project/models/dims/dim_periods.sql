@@ -18,6 +18,19 @@ monthly as (
 
 ),
 
+quarterly as (
+
+    select
+        strftime(month_start, '%Y') || '-Q' || extract('quarter' from month_start) as period,
+        'Q' as frequency,
+        strftime(month_start, '%Y') as year_period,
+        min(month_start) as start_date,
+        max(last_day(month_start)) as end_date
+    from months
+    group by strftime(month_start, '%Y'), extract('quarter' from month_start)
+
+),
+
 annual as (
 
     select
@@ -34,6 +47,8 @@ annual as (
 periods as (
 
     select * from monthly
+    union all
+    select * from quarterly
     union all
     select * from annual
 

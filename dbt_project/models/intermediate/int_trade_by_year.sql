@@ -25,7 +25,11 @@ trade_by_year as (
         cast(sum(trade.unambiguous_value) as decimal(18, 2)) as unambiguous_value,
         min(trade.valuation_code) as valuation_code,
         cast(
-            case when chosen.frequency = 'A' then 12 else count(distinct trade.period) end as integer
+            case chosen.frequency
+                when 'A' then 12
+                when 'Q' then 3 * count(distinct trade.period)
+                else count(distinct trade.period)
+            end as integer
         ) as month_count,
         chosen.month_count as flow_month_count,
         chosen.heading_count,

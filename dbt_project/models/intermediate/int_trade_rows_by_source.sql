@@ -104,6 +104,19 @@ eurostat as (
 
 ),
 
+-- imports may stand with both valuations
+imf_valuations as (
+
+    select *
+    from {{ ref('stg_imf__totals') }}
+    qualify
+        row_number() over (
+            partition by reporter_code, partner_code, flow_code, frequency, period
+            order by valuation_code = case flow_code when 'X' then 'FOB' else 'CIF' end desc
+        ) = 1
+
+),
+
 imf as (
 
     select
@@ -121,7 +134,7 @@ imf as (
         valuation_code,
         cast(null as decimal(18, 3)) as net_weight_kg,
         false as is_added_up
-    from {{ ref('stg_imf__totals') }}
+    from imf_valuations
 
 ),
 

@@ -10,7 +10,13 @@ candidates as (
         partner_code,
         flow_code,
         left(period, 4) as year_period,
-        cast(case frequency when 'A' then 12 else count(distinct period) end as integer) as month_count,
+        cast(
+            case frequency
+                when 'A' then 12
+                when 'Q' then 3 * count(distinct period)
+                else count(distinct period)
+            end as integer
+        ) as month_count,
         cast(
             count(distinct left(commodity_code, 4)) filter (
                 where regexp_full_match(left(commodity_code, 4), '[0-9]{4}')

@@ -1,0 +1,180 @@
+"""One installation for all tests of the models: files are ingested and marts built the real way.
+
+Every row in here is SYNTHETIC: written for these tests in the publishers' layouts, no real figure.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from dvina.build import build_and_publish
+from dvina.pipeline import ingest
+from dvina.settings import Settings
+from tests.comtrade import answer, record
+
+CHN, RUS, BLR, KAZ, DEU, CAN, WORLD, AREAS_NES = 156, 643, 112, 398, 276, 124, 0, 899
+
+
+class Marts:
+    """The published file and, behind it, the warehouse, as a reader asks them."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask the published marts."""
+        return self._ask(self._home / "published" / "current.duckdb", query)
+
+    def ask_warehouse(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask the models that the marts are built from."""
+        return self._ask(self._home / "warehouse.duckdb", query)
+
+    def _ask(self, database: Path, query: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(database, read_only=True) as reader:
+            return reader.execute(query).fetchall()
+
+
+@pytest.fixture(scope="session")
+def marts(tmp_path_factory: pytest.TempPathFactory) -> Marts:
+    """Marts of the synthetic files below; built once."""
+    folder = tmp_path_factory.mktemp("marts")
+    settings = Settings(home=folder / "home", inbox=folder / "inbox", pairs=("BLR-RUS", "DEU-RUS"))
+    for dataset, name, content in FILES:
+        path = folder / name
+        path.write_text(content, encoding="utf-8")
+        outcome = ingest(settings, dataset, str(path))
+        assert outcome.state == "accepted", outcome.message
+        assert outcome.rows_landed == outcome.rows_read > 0
+    outcome = build_and_publish(settings)
+    assert outcome.state == "published", outcome.message
+    log = (settings.home / "dbt" / "logs" / "dbt.log").read_text(encoding="utf-8")
+    assert " WARN=0 " in log.rpartition("Done. PASS=")[2]
+    return Marts(settings.home)
+
+
+def imports(**fields: Any) -> dict[str, Any]:
+    """A record of imports valued CIF."""
+    value = fields.pop("value")
+    return record(flow="M", value=value, cifvalue=value, fobvalue=None, **fields)
+
+
+def _comtrade() -> str:
+    mixed = {"reporter": CHN, "period": "2019"}
+    levels = [
+        record(**mixed, partner=RUS, code="TOTAL", value=1000),
+        record(**mixed, partner=RUS, code="85", value=1000),
+        record(**mixed, partner=RUS, code="8542", value=1000),
+        record(**mixed, partner=RUS, code="854231", value=600),
+        record(**mixed, partner=RUS, code="854239", value=400),
+        record(**mixed, partner=WORLD, code="TOTAL", value=99999),
+        record(**mixed, partner=AREAS_NES, code="8542", value=8),
+        # incomplete below: 300 of 1000 is known as 8542, 200 of it as 854231
+        record(**mixed, partner=BLR, code="TOTAL", value=1000),
+        record(**mixed, partner=BLR, code="8542", value=300),
+        record(**mixed, partner=BLR, code="854231", value=200),
+        # one heading and nothing else
+        record(**mixed, partner=KAZ, code="8542", value=50),
+        # goods that come back
+        imports(reporter=CHN, partner=CHN, code="854231", value=5, period="2019"),
+    ]
+    broken_down = [
+        record(reporter=BLR, code="870323", value=60, period="2019"),
+        record(reporter=BLR, code="870323", value=20, period="2019", partner2Code=276),
+        record(reporter=BLR, code="870323", value=40, period="2019", partner2Code=616),
+        record(reporter=BLR, code="870421", value=10, period="2019", motCode=3100),
+        record(reporter=BLR, code="870421", value=5, period="2019", motCode=3200),
+        record(reporter=BLR, code="870191", value=100, period="2019"),
+    ]
+    vintages = [
+        record(reporter=KAZ, code="870190", value=30, period="2019", classificationCode="H4"),
+        record(reporter=KAZ, code="870191", value=30, period="2019", classificationCode="H5"),
+        # HS 2012 used in 2018: the code is read by its vintage
+        record(reporter=KAZ, partner=BLR, code="870190", value=7, period="2018",
+               classificationCode="H4"),
+    ]  # fmt: skip
+    year_and_months = [
+        record(reporter=DEU, partner=BLR, code="870323", value=120, period="2019"),
+        *(
+            record(reporter=DEU, partner=BLR, code="870323", value=10, period=f"2019{month:02}")
+            for month in range(1, 13)
+        ),
+    ]
+    others = [
+        # the United Nations' copy of what the Russian customs publishes itself
+        imports(reporter=RUS, partner=BLR, code="870323", value=999, period="2019"),
+        # Germany goes on after Russia stopped
+        imports(reporter=DEU, partner=RUS, code="870323", value=110, period="2022"),
+        imports(reporter=DEU, partner=RUS, code="870323", value=220, period="2023"),
+        # an importer that values free on board
+        record(reporter=CAN, partner=BLR, flow="M", code="870191", value=100, period="2019"),
+        record(reporter=BLR, partner=CAN, code="870191", value=100, period="2019"),
+    ]
+    return answer(*levels, *broken_down, *vintages, *year_and_months, *others)
+
+
+def _fcs() -> str:
+    """Russia's own record: imports from Belarus in 2019, exports to Germany in January 2022."""
+    head = "DIRECTION,PERIOD,COUNTRY,HS,UM,VALUE,NETWEIGHT,QUANTITY,REGION,REGION_S"
+    west, east = "46000 - MOSCOW REGION,01-CENTRAL", "71100 - UGRA - YUGRA,04-URALS"
+    rows = [
+        # 12 months of 5.50 in two regions: 66, as 60 exported times 1.10
+        *(f"IMP,{m:02}/2019,BY,8703231940,,3.00,1,0,{west}" for m in range(1, 13)),
+        *(f"IMP,{m:02}/2019,BY,8703231940,,2.50,1,0,{east}" for m in range(1, 13)),
+        f"IMP,03/2019,BY,8704213100,,16.50,4,0,{west}",
+        f"IMP,04/2019,BY,8701911000,,121.00,9,0,{west}",
+        f"IMP,05/2019,BY,XXXXXXXXXX,,40.00,0.000001,0,{west}",
+        f"EXP,01/2022,DE,8703231940,,9.00,1,0,{west}",
+    ]
+    return "\n".join([head, *rows]) + "\n"
+
+
+def _comext() -> str:
+    """Germany's exports to Russia in 2020: procedures, a suppressed code, TOTAL beside the codes."""
+    head = (
+        "REPORTER,PARTNER,TRADE_TYPE,PRODUCT_NC,PRODUCT_SITC,PRODUCT_CPA21,PRODUCT_CPA22,"
+        "PRODUCT_BEC,PRODUCT_BEC5,PRODUCT_SECTION,FLOW,STAT_PROCEDURE,SUPPL_UNIT,PERIOD,VALUE_EUR,"
+        "VALUE_NAC,QUANTITY_KG,QUANTITY_SUPPL_UNIT"
+    )
+    rows = []
+    for month in range(1, 13):
+        period = f"2020{month:02}"
+        for code, procedure, value in (
+            ("87032319", 1, 700), ("87032319", 2, 100), ("87XXXXXX", 1, 30), ("39XXXXXX", 1, 20),
+            ("TOTAL", 1, 850),
+        ):  # fmt: skip
+            rows.append(
+                f"DE,RU,E,{code},78120,2910,2910,510,111,17,2,{procedure},NO_SU,{period},"
+                f"{value},{value},5,0"
+            )
+    return "\n".join([head, *rows]) + "\n"
+
+
+def _eurostat() -> str:
+    """The same record by way of the data browser, for one product."""
+    rows = [f"Germany,Russian Federation,87032319,EXPORT,2020-{m:02},800" for m in range(1, 13)]
+    return "reporter,partner,product,flow,period,value_eur\n" + "\n".join(rows) + "\n"
+
+
+def _imf() -> str:
+    """Totals of Russia: beside Kazakhstan's products, and alone, with quarters and both valuations."""
+    return (
+        "reporter,partner,flow,valuation,period,value_usd_millions\n"
+        "Russian Federation,Kazakhstan,Imports of goods,CIF,2019,0.0005\n"
+        "Russian Federation,Kazakhstan,Imports of goods,CIF,2021,0.0011\n"
+        "Russian Federation,Kazakhstan,Imports of goods,FOB,2021,0.0010\n"
+        + "".join(
+            f"Russian Federation,Kazakhstan,Imports of goods,CIF,2021-Q{quarter},0.000275\n"
+            for quarter in range(1, 5)
+        )
+    )
+
+
+FILES = (
+    ("customs_comtrade_flows", "comtrade.json", _comtrade()),
+    ("customs_fcs_flows", "DATTSVT.csv", _fcs()),
+    ("customs_comext_flows", "full_v2_2020.dat", _comext()),
+    ("customs_eurostat_flows", "eurostat.csv", _eurostat()),
+    ("customs_imf_totals", "imf.csv", _imf()),
+)
