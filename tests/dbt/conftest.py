@@ -164,6 +164,7 @@ def _imf() -> str:
         "Russian Federation,Kazakhstan,Imports of goods,CIF,2019,0.0005\n"
         "Russian Federation,Kazakhstan,Imports of goods,CIF,2021,0.0011\n"
         "Russian Federation,Kazakhstan,Imports of goods,FOB,2021,0.0010\n"
+        "Russian Federation,Kazakhstan,Exports of goods,FOB,2020,0.0030\n"
         + "".join(
             f"Russian Federation,Kazakhstan,Imports of goods,CIF,2021-Q{quarter},0.000275\n"
             for quarter in range(1, 5)
@@ -171,7 +172,20 @@ def _imf() -> str:
     )
 
 
+def _baci(code: str) -> str:
+    """Reconciled: Kazakhstan to Belarus, whose own reports are not at hand, and Belarus to Russia."""
+    return (
+        "t,i,j,k,v,q\n"
+        f"2019,398,112,{code},4.000,1.5\n"
+        f"2019,112,643,{code},7.000,NA\n"
+        # beside a total that the IMF has of the same flow
+        f"2020,643,398,{code},2.000,NA\n"
+    )
+
+
 FILES = (
+    ("customs_baci_flows", "BACI_HS12_Y2019_V202301.csv", _baci("870190")),
+    ("customs_baci_flows", "BACI_HS17_Y2019_V202301.csv", _baci("870191")),
     ("customs_comtrade_flows", "comtrade.json", _comtrade()),
     ("customs_fcs_flows", "DATTSVT.csv", _fcs()),
     ("customs_comext_flows", "full_v2_2020.dat", _comext()),

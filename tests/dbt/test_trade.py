@@ -61,7 +61,8 @@ def test_a_breakdown_beside_its_total_is_not_added_to_it(marts: Marts) -> None:
     rows = marts.ask_warehouse(
         "select commodity_code, value_original::int, is_added_up "
         "from intermediate.int_trade_flows_by_source "
-        "where reporter_code = 'BLR' and partner_code = 'RUS' and flow_code = 'X' order by 1"
+        "where reporter_code = 'BLR' and partner_code = 'RUS' and flow_code = 'X' "
+        "and source_dataset = 'customs_comtrade_flows' order by 1"
     )
     assert rows == [("870191", 100, False), ("870323", 60, False), ("870421", 15, True)]
 
@@ -144,6 +145,24 @@ def test_each_flow_of_a_year_has_one_source(marts: Marts, where: str, source: st
         "from marts.mart_sector_trade group by all having count(distinct source_dataset) > 1"
     )
     assert twice == []
+
+
+def test_reconciled_data_stand_where_nobody_reports_and_are_no_report(marts: Marts) -> None:
+    assert marts.ask(
+        "select reporter_code, partner_code, sector_id, value_usd::int, valuation_code "
+        "from marts.mart_sector_trade where source_dataset = 'customs_baci_flows' order by period"
+    ) == [
+        ("KAZ", "BLR", "agri_machinery", 4000, "FOB"),
+        ("RUS", "KAZ", "agri_machinery", 2000, "FOB"),
+    ]
+    assert marts.ask(
+        "select count(*) from marts.mart_trade_mirror "
+        "where exporter_code = 'KAZ' and importer_code = 'BLR' and period = '2019'"
+    ) == [(0,)]
+    assert marts.ask(
+        "select sector_id, best_value_usd::int, exporter_source_dataset "
+        "from marts.mart_trade_mirror where exporter_code = 'RUS' and importer_code = 'KAZ'"
+    ) == [("unallocated", 3000, "customs_imf_totals")]
 
 
 def test_every_code_of_a_lookup_is_in_the_countries(marts: Marts) -> None:

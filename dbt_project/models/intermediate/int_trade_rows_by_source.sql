@@ -104,6 +104,35 @@ eurostat as (
 
 ),
 
+-- one reconciled figure for both partners: it stands as the exporter's, of the newest vintage
+baci as (
+
+    select
+        'customs_baci_flows' as source_dataset,
+        flows.exporter_code as reporter_code,
+        flows.importer_code as partner_code,
+        'X' as flow_code,
+        flows.frequency,
+        flows.period,
+        flows.classification_code,
+        cast(classifications.vintage_year as integer) as code_year,
+        flows.commodity_code,
+        flows.value_usd as value_original,
+        'USD' as currency_code,
+        flows.valuation_code,
+        flows.net_weight_kg,
+        false as is_added_up
+    from {{ ref('stg_baci__flows') }} as flows
+    inner join {{ ref('classifications') }} as classifications
+        on flows.classification_code = classifications.classification_code
+    qualify
+        dense_rank() over (
+            partition by flows.exporter_code, flows.importer_code, flows.frequency, flows.period
+            order by classifications.vintage_year desc
+        ) = 1
+
+),
+
 -- imports may stand with both valuations
 imf_valuations as (
 
@@ -147,6 +176,8 @@ all_rows as (
     select * from comext
     union all
     select * from eurostat
+    union all
+    select * from baci
     union all
     select * from imf
 
