@@ -91,6 +91,9 @@ class DelimitedText:
         with open_bytes(self._path, self._contract.limits) as stream:
             chunk = bytearray()
             while more := stream.read(size - len(chunk)):
+                if len(more) == size:
+                    yield more
+                    continue
                 chunk += more
                 if len(chunk) == size:
                     yield bytes(chunk)
