@@ -15,7 +15,14 @@ DEFAULTS: dict[str, Any] = {
     "retry_exponential_backoff": True,
     "execution_timeout": timedelta(hours=2),
 }
-CUSTOMS = ("customs_eurostat_flows", "customs_imf_totals")
+CUSTOMS = (
+    "customs_baci_flows",
+    "customs_comext_flows",
+    "customs_comtrade_flows",
+    "customs_eurostat_flows",
+    "customs_fcs_flows",
+    "customs_imf_totals",
+)
 PROCUREMENT = (
     "procurement_eis_purchases",
     "procurement_eis_lots",
@@ -36,11 +43,12 @@ def retried_only_when_it_may_get_better() -> Iterator[None]:
     from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
     from ingest.errors import StorageFailed
+    from ingest.fetching.errors import FetchFailed
     from warehouse.errors import LockTimeout, PublishFailed
 
     try:
         yield
-    except (AirflowException, StorageFailed, LockTimeout, PublishFailed, OSError):
+    except (AirflowException, FetchFailed, StorageFailed, LockTimeout, PublishFailed, OSError):
         raise
     except Exception as error:
         raise AirflowFailException(f"{type(error).__name__}: {error}") from error

@@ -1,4 +1,4 @@
-"""Brings in customs records (Eurostat, IMF): one task per dataset."""
+"""Brings in customs records from the inbox: one task per dataset."""
 
 from airflow.sdk import dag, task
 
@@ -15,7 +15,7 @@ from dags._wiring import CUSTOMS, DEFAULTS, START, accepted, ingest_inbox
     tags=["ingest", "customs"],
 )
 def ingest_customs() -> None:
-    """Bring in customs records (Eurostat, IMF).
+    """Bring in customs records (UN Comtrade, Eurostat, Russia, CEPII, IMF).
 
     Each task takes the files of `inbox/<dataset>/` through contract, landing, Great Expectations
     and ledger. Files that are in already change nothing and the task is skipped.

@@ -15,7 +15,13 @@ from rich.table import Table
 
 from dvina.settings import settings
 from ingest.contract import dataset_names, load_contract
-from ingest.errors import ContractError, IngestError, SourceMissing, SourceRefused
+from ingest.errors import (
+    ContractError,
+    CountsDisagree,
+    IngestError,
+    SourceMissing,
+    SourceRefused,
+)
 from warehouse import lock, side
 from warehouse import publish as published
 from warehouse.errors import UnknownLoad, WarehouseError
@@ -41,27 +47,88 @@ _MARKS = {"accepted": "[green]accepted[/]", "rejected": "[red]rejected[/]"}
 @app.command("ingest")
 def ingest_command(
     dataset: Annotated[str, typer.Argument(help="A dataset, as 'dvina datasets' lists them.")],
-    source: Annotated[list[str] | None, typer.Option("--from", help="A file; repeatable.")] = None,
+    source: Annotated[
+        list[str] | None, typer.Option("--from", help="A file or an address; repeatable.")
+    ] = None,
+    period: Annotated[
+        str, typer.Option(help="Ask the publisher: 2018:2022, 2020-01:2020-12 or 2020.")
+    ] = "",
+    reporter: Annotated[str, typer.Option(help="ISO alpha-3, several by comma.")] = "BLR,RUS",
+    partner: Annotated[str, typer.Option(help="ISO alpha-3, several by comma; else all.")] = "",
+    commodity: Annotated[str, typer.Option(help="AG2, AG4, AG6, TOTAL or codes.")] = "AG6",
+    flow: Annotated[str, typer.Option(help="X, M, RX, RM; else all.")] = "",
+    force: Annotated[bool, typer.Option(help="Ask for what was not released anew, too.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Bring files in: land them, judge them, commit what passed."""
+    """Bring files in, or a range of periods that is fetched: land, judge, commit what passed."""
+    load_contract(dataset)
+    if period and source:
+        raise SourceMissing("Give either --from or --period, not both.")
+    if period:
+        lists = (tuple(filter(None, text.split(","))) for text in (partner, commodity, flow))
+        _ingest_periods(dataset, period, reporter.split(","), *lists, force=force, as_json=as_json)
+    else:
+        _ingest_files(dataset, source, as_json)
+
+
+def _ingest_files(dataset: str, source: list[str] | None, as_json: bool) -> None:
     from dvina import pipeline
 
-    load_contract(dataset)
     files = source or [str(path) for path in pipeline.source_files(settings(), dataset)]
     if not files:
         raise SourceMissing(
-            f"{dataset}: no files in {settings().inbox / dataset}. Give one with --from."
+            f"{dataset}: no files in {settings().inbox / dataset}. Give one with --from, or a "
+            "range of periods with --period where the publisher can be asked."
         )
     outcomes = []
     for number, file in enumerate(files, 1):
+        title = f"{dataset}: {Path(file).name} ({number} of {len(files)})"
+        with err.status(title) as status:
+            outcome = pipeline.ingest(
+                settings(),
+                dataset,
+                file,
+                progress=lambda done, total, shown=title, line=status: line.update(  # type: ignore[misc]
+                    f"{shown}: {done / 1e6:.1f}{f' of {total / 1e6:.1f}' if total else ''} MB"
+                ),
+            )
         if not as_json:
-            with err.status(f"{dataset}: {Path(file).name} ({number} of {len(files)})"):
-                outcome = pipeline.ingest(settings(), dataset, file)
             _print_outcome(outcome)
-        else:
-            outcome = pipeline.ingest(settings(), dataset, file)
         outcomes.append(outcome)
+    if as_json:
+        _print_json([vars(outcome) for outcome in outcomes])
+    if any(outcome.state == "rejected" for outcome in outcomes):
+        raise typer.Exit(DATA_FAILED)
+
+
+def _ingest_periods(
+    dataset: str,
+    period: str,
+    reporters: list[str],
+    partners: tuple[str, ...],
+    commodities: tuple[str, ...],
+    flows: tuple[str, ...],
+    *,
+    force: bool,
+    as_json: bool,
+) -> None:
+    from dvina.backfill import SliceOutcome, backfill
+
+    def told(done: SliceOutcome) -> None:
+        if not as_json:
+            mark = _MARKS.get(done.state, done.state)
+            out.print(
+                f"{dataset} {done.reporter} {done.period} {done.commodities}: {mark}, "
+                f"{done.rows} rows. {done.message}",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+    with err.status(f"{dataset}: {period}"):
+        outcomes = backfill(
+            settings(), dataset, period, reporters, partners=partners, commodities=commodities,
+            flows=flows, force=force, progress=told,
+        )  # fmt: skip
     if as_json:
         _print_json([vars(outcome) for outcome in outcomes])
     if any(outcome.state == "rejected" for outcome in outcomes):
@@ -245,8 +312,10 @@ def forget(dataset: str) -> None:
     from ingest.archive import forget as forget_bytes
 
     contract = load_contract(dataset)
-    had = forget_bytes(settings().home / "archive", contract.dataset)
-    out.print(f"{dataset}: {'archived bytes removed' if had else 'nothing was archived'}")
+    places = ("archive", "fetching")
+    removed = [forget_bytes(settings().home / place, contract.dataset) for place in places]
+    told = "archived bytes removed" if any(removed) else "nothing was archived"
+    out.print(f"{dataset}: {told}")
 
 
 @app.command()
@@ -286,7 +355,7 @@ def _guarded(command: Callable[..., Any]) -> int:
         return int(stop.exit_code)
     except (ContractError, SourceMissing, UnknownLoad) as error:
         return _fail(error, WRONG_USE)
-    except SourceRefused as error:
+    except (SourceRefused, CountsDisagree) as error:
         return _fail(error, DATA_FAILED)
     except (IngestError, WarehouseError, OSError) as error:
         return _fail(error, ENVIRONMENT_FAILED)

@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from dvina import remote
 from dvina.settings import Settings
 from expectations.gate import LoadFacts, judge
 from ingest import archive, landing, segments
@@ -58,19 +59,22 @@ def ingest(
     dataset: str,
     origin: str,
     scope: dict[str, list[str]] | None = None,
+    progress: remote.Progress | None = None,
 ) -> Outcome:
     """Bring one file in, to its decision; bad data gives a rejected outcome, not an error.
 
+    ``origin`` is a path, or an address that is fetched first; ``progress`` is told of its bytes.
     ``scope`` is what a query was cut to (column -> prefixes); without it the file's own values
     tell, where the contract says so.
 
-    Raises ContractError, SourceMissing, StorageFailed, LockTimeout.
+    Raises ContractError, SourceMissing, FetchFailed, StorageFailed, LockTimeout.
     """
     contract = load_contract(dataset)
     home = settings.home
     clean_up(settings)
     archive.expire(home / "archive", contract)
-    fetched = archive.fetch(contract, origin, home / "archive")
+    with remote.at_hand(settings, contract, origin, progress) as path:
+        fetched = archive.fetch(contract, path, home / "archive")
     reached("ingest.fetched")
     place = Workplace(home / "landing", dataset)
     try:

@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     cif_fob_factor: float = Field(1.10, description="CIF value over FOB value in mirror data.")
     lock_wait_s: float = Field(600, description="How long to wait for the writer's lock.")
     memory_limit: str = Field("1GB", description="DuckDB's memory bound while it builds.")
+    contact: str = Field("", description="An address of the operator, told to publishers.")
     keep_versions: int = Field(5, ge=2, description="Published versions that are kept.")
 
     @field_validator("pairs", "union_members", mode="before")

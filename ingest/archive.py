@@ -120,7 +120,7 @@ def forget(archive: Path, dataset: str) -> bool:
 def _local(contract: Contract, origin: str) -> Path:
     if "://" in origin and not origin.startswith("file://"):
         raise SourceMissing(
-            f"{contract.dataset}: {origin} is a URL; fetching over the network is not built yet. "
+            f"{contract.dataset}: {origin} is no file and no address that begins with http. "
             "Download it and give the file."
         )
     path = Path(origin.removeprefix("file://"))
