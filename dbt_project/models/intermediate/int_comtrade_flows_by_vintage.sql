@@ -81,20 +81,64 @@ added_up as (
 
 ),
 
--- the newest vintage is the one that was reported, the older ones are converted from it; a total
--- is the same in every vintage
+-- a total is the same in every vintage, and chosen apart from the products
+vintages as (
+
+    select
+        reporter_code,
+        partner_code,
+        flow_code,
+        frequency,
+        period,
+        commodity_code = 'TOTAL' as is_total,
+        classification_code,
+        code_year,
+        count(distinct left(commodity_code, 4)) as heading_count
+    from added_up
+    group by
+        reporter_code, partner_code, flow_code, frequency, period, commodity_code = 'TOTAL',
+        classification_code, code_year
+
+),
+
+compared as (
+
+    select
+        *,
+        heading_count < {{ var('whole_source_share') }} * max(heading_count) over (
+            partition by reporter_code, partner_code, flow_code, frequency, period, is_total
+        ) as is_extract
+    from vintages
+
+),
+
+-- the newest vintage is the one that was reported, the older ones are converted from it
 newest_vintage as (
 
     select *
-    from added_up
+    from compared
     qualify
-        dense_rank() over (
-            partition by
-                reporter_code, partner_code, flow_code, frequency, period,
-                commodity_code = 'TOTAL'
-            order by code_year desc, classification_code asc
+        row_number() over (
+            partition by reporter_code, partner_code, flow_code, frequency, period, is_total
+            order by is_extract asc, code_year desc, classification_code asc
         ) = 1
+
+),
+
+flows_by_vintage as (
+
+    select added_up.*
+    from added_up
+    inner join newest_vintage
+        on
+            added_up.reporter_code = newest_vintage.reporter_code
+            and added_up.partner_code = newest_vintage.partner_code
+            and added_up.flow_code = newest_vintage.flow_code
+            and added_up.frequency = newest_vintage.frequency
+            and added_up.period = newest_vintage.period
+            and added_up.classification_code = newest_vintage.classification_code
+            and (added_up.commodity_code = 'TOTAL') = newest_vintage.is_total
 
 )
 
-select * from newest_vintage
+select * from flows_by_vintage

@@ -34,7 +34,8 @@ trade_by_year as (
         chosen.month_count as flow_month_count,
         chosen.heading_count,
         chosen.has_products,
-        chosen.source_dataset
+        chosen.source_dataset,
+        chosen.source_kind
     from {{ ref('int_trade_by_source') }} as trade
     inner join chosen
         on
@@ -47,7 +48,7 @@ trade_by_year as (
     group by
         trade.reporter_code, trade.partner_code, trade.sector_id, chosen.year_period, trade.flow_code,
         chosen.frequency, chosen.month_count, chosen.heading_count, chosen.has_products,
-        chosen.source_dataset
+        chosen.source_dataset, chosen.source_kind
 
 )
 

@@ -76,6 +76,7 @@ sides_by_year as (
             {{ divide_exact('reports.unambiguous_value', 'reports.value_original', 6) }} as decimal(9, 6)
         ) as crosswalk_mass,
         reports.source_dataset,
+        reports.source_kind,
         ranked.preference = 1 as is_best_side,
         ranked.has_other_side
     from reports

@@ -31,7 +31,8 @@ pair_years as (
         max(source_dataset) filter (where side = 'importer') as importer_source_dataset,
         coalesce(max(flow_month_count) filter (where side = 'exporter'), 0) as exporter_month_count,
         coalesce(max(flow_month_count) filter (where side = 'importer'), 0) as importer_month_count,
-        max(side) filter (where is_best_side) as best_value_side
+        max(side) filter (where is_best_side) as best_value_side,
+        bool_or(source_kind = 'totals') as is_partly_estimated
     from sides
     group by exporter_code, importer_code, period
 
@@ -66,6 +67,7 @@ compared as (
         pair_years.exporter_month_count,
         pair_years.importer_month_count,
         pair_years.best_value_side,
+        pair_years.is_partly_estimated,
         cast(
             case
                 when paired.exporter_value_usd > 0 and paired.importer_value_usd > 0
@@ -108,7 +110,9 @@ mirror as (
         importer_valuation_code,
         mirror_gap,
         asymmetry,
+        -- the IMF estimates totals from the partner's: two figures that agree may be one report
         case
+            when is_partly_estimated then 'low'
             when
                 asymmetry <= {{ var('mirror_asymmetry_high') }}
                 and exporter_month_count = 12
