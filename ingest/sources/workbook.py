@@ -96,16 +96,19 @@ def _open(path: Path, where: str) -> CalamineWorkbook:
 
 
 def _grid(workbook: CalamineWorkbook, sheet: str, where: str) -> np.ndarray:
-    """All cells from A1 on, each as str, int, float or whatever the workbook holds."""
+    """All cells from A1 on, texts without blanks around them; others as the workbook holds them."""
     try:
         rows = workbook.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
     except BaseException as error:
         raise _unreadable(error, f"{where}, sheet {sheet!r}") from error
     grid = np.empty((len(rows), len(rows[0]) if rows else 0), dtype=object)
-    if grid.size:
-        grid[:] = rows
-        return grid
-    raise SourceRefused(f"{where}, sheet {sheet!r} is empty.")
+    if not grid.size:
+        raise SourceRefused(f"{where}, sheet {sheet!r} is empty.")
+    grid[:] = rows
+    for word in {cell for row in rows for cell in row if isinstance(cell, str)}:
+        if word != word.strip():
+            grid[grid == word] = word.strip()
+    return grid
 
 
 def _unreadable(error: BaseException, where: str) -> BaseException:

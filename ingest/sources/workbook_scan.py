@@ -235,7 +235,8 @@ class _Sheet(_Handler):
         self._close_cell()
         first = self._cells.get(1, "")
         if self._part == "above" and first == "TIME":
-            self._periods = {at for at, text in self._cells.items() if text != "TIME"}
+            labels = next(n for n in range(1, MAX_CELLS) if self._cells.get(n) != "TIME")
+            self._periods = {at for at in self._cells if at >= labels}
             self._part = "headings"
         elif self._part == "headings" and not _HEADING.search(first):
             self._part = "body"

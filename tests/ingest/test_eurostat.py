@@ -13,9 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ingest.contract import load_contract
-from ingest.errors import HostileInput, SchemaDrift, SourceRefused
+from ingest.errors import CountsDisagree, HostileInput, IngestError, SchemaDrift, SourceRefused
 from ingest.landing import Landed
 from ingest.sources import workbook
 from ingest.sources.workbook_table import letters
@@ -333,6 +335,36 @@ def test_an_empty_cell_and_a_word_are_quarantined_with_sheet_and_cell(
     assert {(source["sheet"], source["cell"]) for source in sources} == {
         ("Sheet 1", "C14"), ("Sheet 1", "D14"), ("Sheet 1", "E14"), ("Sheet 1", "C15"), ("Sheet 1", "D15"),
     }  # fmt: skip
+
+
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.dictionaries(
+        st.tuples(st.sampled_from("ABCDEFG"), st.integers(5, 18)).map(lambda at: f"{at[0]}{at[1]}"),
+        st.sampled_from(
+            [":", "", " ", "TIME", "Austria", "FREQ (Labels)", 7, 0.25, -1, "2022-04", "x"]
+        ),
+        max_size=6,
+    )
+)
+def test_whatever_stands_in_the_cells_the_counts_close_or_the_workbook_is_refused(
+    home: Path, write: Write, changes: dict[str, object]
+) -> None:
+    rows = [list(row) + [""] * (7 - len(row)) for row in (*ABOVE, *BODY, *BODY, *BELOW)]
+    for place, value in changes.items():
+        rows[int(place[1:]) - 1][ord(place[0]) - 65] = value
+    try:
+        landed = _eurostat(home, write("a.xlsx", _workbook(rows)))
+    except CountsDisagree:
+        raise
+    except IngestError:
+        return
+    read, *_ = _counts(landed)
+    refused = pq.read_table(landed.quarantine)["row"].to_pylist()
+    numbers = _table(landed)["_row"].to_pylist() if landed.segments else []
+    assert set(numbers + refused) <= set(range(1, read + 1))
 
 
 BAD_SHEETS: dict[str, tuple[Rows, str]] = {
