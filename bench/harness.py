@@ -59,8 +59,10 @@ class Side:
     samples: tuple[Sample, ...]
 
     def seconds(self, lap: str = "") -> tuple[float, float, float]:
-        """Median, least and greatest seconds of the whole or of a lap."""
-        return spread([s.laps[lap] if lap else s.seconds for s in self.samples])
+        """Median, least and greatest seconds of the whole, of a lap, or of several by +."""
+        if not lap:
+            return spread([s.seconds for s in self.samples])
+        return spread([sum(s.laps[name] for name in lap.split("+")) for s in self.samples])
 
     @property
     def cpu(self) -> float:

@@ -16,25 +16,32 @@ ENVS = Path(__file__).parent / ".envs"
 PINS = {
     "pandas": ("pandas==3.1.1", "duckdb==1.5.6", "pyarrow==26.0.1"),
     "dlt": ("dlt[duckdb]==1.31.0", "duckdb==1.5.6", "pyarrow==26.0.1"),
+    "msgspec": ("msgspec==0.22.0",),
 }
 NAMES = {
     "pandas": "pandas chunks into DuckDB",
     "dlt": "dlt, Arrow tables, Parquet loader",
+    "dlt_dump": "dlt, Arrow tables, Parquet loader",
+    "dlt_answers": "dlt, dicts, Parquet loader",
+    "msgspec": "msgspec, typed, parsing alone",
 }
 _DECIMALS = {"value": (18, 2), "net_weight": (18, 3), "quantity": (18, 2)}
 _TEXTS = ("reporter", "period", "flow", "commodity", "region")
+_DUMP_TEXTS = ("NAPR", "PERIOD", "STRANA", "TNVED", "EDIZM", "REGION", "REGION_S")
+_DUMP_DECIMALS = {"STOIM": (18, 2), "NETTO": (18, 6), "KOL": (18, 6)}
 _CHUNK_ROWS = 250_000
 
 
 def environment(peer: str) -> Path | None:
     """The Python of the peer's environment, made if it is not there; None if it cannot be made."""
-    folder = ENVS / "-".join([peer, *(pin.split("==")[1] for pin in PINS[peer])])
+    name = PEERS[peer][0]
+    folder = ENVS / "-".join([name, *(pin.split("==")[1] for pin in PINS[name])])
     python = folder / "bin" / "python"
     uv = Path(sys.executable).with_name("uv")
     if not (folder / "complete").is_file():
         try:
             _call(str(uv), "venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
-            _call(str(uv), "pip", "install", "--quiet", "--python", str(python), *PINS[peer])
+            _call(str(uv), "pip", "install", "--quiet", "--python", str(python), *PINS[name])
         except (OSError, subprocess.SubprocessError):
             return None
         (folder / "complete").touch()
@@ -77,21 +84,94 @@ def load_dlt(csv: str, home: Path) -> tuple[float, float, float]:
         for batch in pacsv.open_csv(csv, read_options=read, convert_options=options):
             yield pa.Table.from_batches([batch])
 
-    pipeline = dlt.pipeline(
+    wall, cpu = time.perf_counter(), time.process_time()
+    resource = dlt.resource(tables, name="flows", write_disposition="append")
+    _pipeline(dlt, home).run(resource(), loader_file_format="parquet")
+    return time.perf_counter() - wall, time.process_time() - cpu, imported
+
+
+def load_dump_dlt(csv: str, home: Path) -> tuple[float, float, float]:
+    """A customs dump: typed Arrow tables by pyarrow from cp1251, handed to a dlt pipeline."""
+    begun = time.perf_counter()
+    import dlt
+    import pyarrow as pa
+    import pyarrow.csv as pacsv
+
+    imported = time.perf_counter() - begun
+    types = dict.fromkeys(_DUMP_TEXTS, pa.string())
+    types |= {name: pa.decimal128(*size) for name, size in _DUMP_DECIMALS.items()}
+
+    def tables() -> Any:
+        with pacsv.open_csv(
+            csv,
+            read_options=pacsv.ReadOptions(
+                block_size=8 * 1024**2, use_threads=False, encoding="cp1251"
+            ),
+            parse_options=pacsv.ParseOptions(delimiter=";"),
+            convert_options=pacsv.ConvertOptions(column_types=types, decimal_point=","),
+        ) as batches:
+            for batch in batches:
+                yield pa.Table.from_batches([batch])
+
+    wall, cpu = time.perf_counter(), time.process_time()
+    resource = dlt.resource(tables, name="dump", write_disposition="append")
+    _pipeline(dlt, home).run(resource(), loader_file_format="parquet")
+    return time.perf_counter() - wall, time.process_time() - cpu, imported
+
+
+def load_answers_dlt(url: str, home: Path) -> tuple[float, float, float]:
+    """UN Comtrade's answers by dlt's HTTP client, as dicts, with the Parquet loader."""
+    begun = time.perf_counter()
+    import dlt
+    from dlt.sources.helpers import requests
+
+    imported = time.perf_counter() - begun
+
+    def records() -> Any:
+        yield requests.get(url).json()["data"]
+
+    wall, cpu = time.perf_counter(), time.process_time()
+    resource = dlt.resource(records, name="answers", write_disposition="append")
+    _pipeline(dlt, home).run(resource(), loader_file_format="parquet")
+    return time.perf_counter() - wall, time.process_time() - cpu, imported
+
+
+def parse_answers_msgspec(paths: str, home: Path) -> tuple[float, float, float]:
+    """Parsing alone, by a typed parser, of answers that are in memory already; nothing is kept."""
+    begun = time.perf_counter()
+    import msgspec
+
+    imported = time.perf_counter() - begun
+    bodies = [Path(path).read_bytes() for path in paths.split(",")]
+    first = json.loads(bodies[0][: bodies[0].index(b"},") + 1].split(b'"data":[')[1])
+    kinds = {str: str | None, bool: bool | None, type(None): float | None}
+    fields = [(name, kinds.get(type(value), float | None)) for name, value in first.items()]
+    record = msgspec.defstruct("Record", fields)
+    answer = msgspec.defstruct("Answer", [("count", int), ("data", list[record])])
+    decoder = msgspec.json.Decoder(answer)
+    wall, cpu = time.perf_counter(), time.process_time()
+    count = sum(len(decoder.decode(body).data) for body in bodies)
+    seconds, busy = time.perf_counter() - wall, time.process_time() - cpu
+    if not count or home is None:
+        raise SystemExit("nothing was parsed")
+    return seconds, busy, imported
+
+
+def _pipeline(dlt: Any, home: Path) -> Any:
+    return dlt.pipeline(
         "bench",
         pipelines_dir=str(home / "pipelines"),
         destination=dlt.destinations.duckdb(str(home / "peer.duckdb")),
         dataset_name="bench",
     )
-    wall, cpu = time.perf_counter(), time.process_time()
-    resource = dlt.resource(tables, name="flows", write_disposition="append")
-    pipeline.run(resource(), loader_file_format="parquet")
-    return time.perf_counter() - wall, time.process_time() - cpu, imported
 
 
-PEERS: dict[str, Callable[[str, Path], tuple[float, float, float]]] = {
-    "pandas": load_pandas,
-    "dlt": load_dlt,
+PEERS: dict[str, tuple[str, Callable[[str, Path], tuple[float, float, float]]]] = {
+    "pandas": ("pandas", load_pandas),
+    "dlt": ("dlt", load_dlt),
+    "dlt_dump": ("dlt", load_dump_dlt),
+    "dlt_answers": ("dlt", load_answers_dlt),
+    "msgspec": ("msgspec", parse_answers_msgspec),
 }
 
 
@@ -100,7 +180,7 @@ def main(peer: str, spec_text: str) -> None:
     spec = json.loads(spec_text)
     home = Path(spec["home"])
     home.mkdir(parents=True)
-    seconds, cpu, imported = PEERS[peer](spec["csv"], home)
+    seconds, cpu, imported = PEERS[peer][1](spec["input"], home)
     answer = {"seconds": seconds, "cpu": cpu, "import_s": imported, "laps": {}, "facts": {}}
     print(json.dumps(answer))
 
