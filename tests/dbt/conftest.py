@@ -1,6 +1,7 @@
 """One installation for all tests of the models: files are ingested and marts built the real way.
 
 Every row in here is SYNTHETIC: written for these tests in the publishers' layouts, no real figure.
+One real download is added where DVINA_SAMPLES names a folder of publishers' files.
 """
 
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 from dvina.build import build_and_publish
 from dvina.pipeline import ingest
 from dvina.settings import Settings
-from tests.comtrade import answer, record
+from tests.comtrade import answer, download, record
+from tests.conftest import SAMPLES_FOLDER
 
 CHN, RUS, BLR, KAZ, DEU, CAN, WORLD, AREAS_NES = 156, 643, 112, 398, 276, 124, 0, 899
 
@@ -47,6 +49,10 @@ def marts(tmp_path_factory: pytest.TempPathFactory) -> Marts:
         outcome = ingest(settings, dataset, str(path))
         assert outcome.state == "accepted", outcome.message
         assert outcome.rows_landed == outcome.rows_read > 0
+    if SAMPLES_FOLDER.is_dir():
+        path = folder / "china_from_russia.csv"
+        path.write_bytes(_china_from_russia())
+        assert ingest(settings, "customs_comtrade_flows", str(path)).state == "accepted"
     outcome = build_and_publish(settings)
     assert outcome.state == "published", outcome.message
     log = (settings.home / "dbt" / "logs" / "dbt.log").read_text(encoding="utf-8")
@@ -180,6 +186,23 @@ def _baci(code: str) -> str:
         f"2019,112,643,{code},7.000,NA\n"
         # beside a total that the IMF has of the same flow
         f"2020,643,398,{code},2.000,NA\n"
+    )
+
+
+def _china_from_russia() -> bytes:
+    """China's imports from Russia in 2019, all levels: real figures, put into the layout of v1."""
+    from python_calamine import CalamineWorkbook
+
+    book = CalamineWorkbook.from_path(
+        str(SAMPLES_FOLDER / "customs" / "comtrade" / "xlsx_api_china_to_rf_M.xlsx")
+    )
+    names, *rows = book.get_sheet_by_index(0).to_python()
+    code, value = names.index("Код товара"), names.index("Номинальная стоимость, $")
+    return download(
+        *(
+            imports(reporter=CHN, partner=RUS, code=row[code], value=row[value], period="2019")
+            for row in rows
+        )
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ingest.lookups import LOOKUPS_DIR
+from tests.conftest import needs_samples
 from tests.dbt.conftest import Marts
 
 
@@ -21,9 +22,22 @@ def figures(marts: Marts, where: str) -> dict[tuple[str, ...], Decimal]:
 
 
 def test_levels_that_stand_side_by_side_are_counted_once(marts: Marts) -> None:
-    assert figures(marts, "reporter_code = 'CHN' and partner_code = 'RUS'") == {
+    assert figures(marts, "reporter_code = 'CHN' and partner_code = 'RUS' and flow_code = 'X'") == {
         "microelectronics": Decimal(1000)
     }
+
+
+@needs_samples
+def test_china_bought_of_russia_what_each_level_says_and_not_four_times_that(marts: Marts) -> None:
+    levels = marts.ask_warehouse(
+        "select commodity_level, count(*), sum(value_usd)::bigint from staging.stg_comtrade__flows "
+        "where reporter_code = 'CHN' and partner_code = 'RUS' and flow_code = 'M' group by 1 order by 1"
+    )
+    assert [level for level, *_ in levels] == [0, 2, 4, 6]
+    assert {value for *_, value in levels} == {61_190_631_855}
+    once = figures(marts, "reporter_code = 'CHN' and partner_code = 'RUS' and flow_code = 'M'")
+    assert sum(once.values()) == pytest.approx(Decimal(61_190_631_855), abs=1)
+    assert once["microelectronics"] > 0
 
 
 def test_what_a_level_lacks_stays_with_the_coarser_one(marts: Marts) -> None:
