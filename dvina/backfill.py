@@ -10,8 +10,9 @@ nothing when the rows are the same.
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -114,15 +115,16 @@ def backfill(
     ]
 
     def through_pipeline(path: Path, scope: dict[str, list[str]]) -> pipeline.Outcome:
-        return pipeline.ingest(settings, dataset, str(path), scope=scope)
+        return pipeline.ingest(settings, dataset, str(path), scope=scope, owned=True)
 
     outcomes = []
     with nullcontext(comtrade) if comtrade else open_comtrade(dataset) as source:
         slices = _Slices(source, settings.home / "fetching" / dataset, force)
-        for query in queries:
-            outcomes.append(slices.bring(query, ingest_file or through_pipeline))
-            if progress:
-                progress(outcomes[-1])
+        with closing(_one_ahead(slices.fetch, queries)) as found:
+            for fetched in found:
+                outcomes.append(slices.settle(fetched, ingest_file or through_pipeline))
+                if progress:
+                    progress(outcomes[-1])
     return outcomes
 
 
@@ -180,6 +182,40 @@ def open_comtrade(
         yield Comtrade(Api(client, key, base=base), shipped_areas())
 
 
+@dataclass(frozen=True)
+class _Fetched:
+    """A slice that was asked for; without ``collected`` it stands as it is known."""
+
+    query: Query
+    released: str
+    collected: Collected | None
+    known: Note | None
+
+    def drop(self) -> None:
+        """Remove what was fetched and will not be ingested."""
+        if self.collected is not None:
+            self.collected.path.unlink(missing_ok=True)
+
+
+def _one_ahead(
+    fetch: Callable[[Query], _Fetched], queries: Sequence[Query]
+) -> Generator[_Fetched, None, None]:
+    """What was fetched, in order; the next slice is fetched while one is ingested."""
+    with ThreadPoolExecutor(1, thread_name_prefix="dvina-fetch") as pool:
+        ahead: Future[_Fetched] | None = None
+        try:
+            for query in queries:
+                before, ahead = ahead, pool.submit(fetch, query)
+                if before is not None:
+                    yield before.result()
+            if ahead is not None:
+                last, ahead = ahead, None
+                yield last.result()
+        finally:
+            if ahead is not None and not ahead.cancel() and ahead.exception() is None:
+                ahead.result().drop()
+
+
 class _Slices:
     """Brings slices one after the other and keeps a note of each."""
 
@@ -187,19 +223,29 @@ class _Slices:
         self._comtrade, self._folder, self._force = comtrade, folder, force
         self._releases: dict[tuple[str, str], dict[str, str]] = {}
 
-    def bring(self, query: Query, ingest_file: IngestFile) -> SliceOutcome:
+    def fetch(self, query: Query) -> "_Fetched":
+        """Ask for a slice, unless it was fetched since it was released."""
         released = self._released(query)  # asked before the rows: a release between is seen later
-        path = self._folder / f".{query.file_name(self._comtrade.areas)}"
-        known = None if self._force else _read_note(path)
+        known = None if self._force else _read_note(self._note(query))
         if known and released and known.released == released:
-            told = f"released {released[:10]}, fetched {known.fetched_at[:10]} already"
+            return _Fetched(query, released, None, known)
+        return _Fetched(query, released, self._comtrade.fetch(query, self._folder), known)
+
+    def settle(self, fetched: "_Fetched", ingest_file: IngestFile) -> SliceOutcome:
+        """Ingest what was fetched and take a note of it."""
+        query, known = fetched.query, fetched.known
+        if fetched.collected is None:
+            assert known is not None
+            told = f"released {fetched.released[:10]}, fetched {known.fetched_at[:10]} already"
             return self._outcome(query, "skipped", known.rows, known.load_id, told)
-        collected = self._comtrade.fetch(query, self._folder)
-        outcome = self._ingest(query, collected, ingest_file)
+        outcome = self._ingest(query, fetched.collected, ingest_file)
         if outcome.state != "rejected":
-            note = Note(outcome.state, outcome.rows, released, outcome.load_id, now())
-            _write_note(path, note)
+            note = Note(outcome.state, outcome.rows, fetched.released, outcome.load_id, now())
+            _write_note(self._note(query), note)
         return outcome
+
+    def _note(self, query: Query) -> Path:
+        return self._folder / f".{query.file_name(self._comtrade.areas)}"
 
     def _ingest(self, query: Query, collected: Collected, ingest_file: IngestFile) -> SliceOutcome:
         try:

@@ -60,12 +60,14 @@ def ingest(
     origin: str,
     scope: dict[str, list[str]] | None = None,
     progress: remote.Progress | None = None,
+    *,
+    owned: bool = False,
 ) -> Outcome:
     """Bring one file in, to its decision; bad data gives a rejected outcome, not an error.
 
     ``origin`` is a path, or an address that is fetched first; ``progress`` is told of its bytes.
     ``scope`` is what a query was cut to (column -> prefixes); without it the file's own values
-    tell, where the contract says so.
+    tell, where the contract says so. An ``owned`` file is taken away, not copied.
 
     Raises ContractError, SourceMissing, FetchFailed, StorageFailed, LockTimeout.
     """
@@ -74,7 +76,7 @@ def ingest(
     clean_up(settings)
     archive.expire(home / "archive", contract)
     with remote.at_hand(settings, contract, origin, progress) as path:
-        fetched = archive.fetch(contract, path, home / "archive")
+        fetched = archive.fetch(contract, path, home / "archive", owned=owned)
     reached("ingest.fetched")
     place = Workplace(home / "landing", dataset)
     try:

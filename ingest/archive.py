@@ -31,8 +31,13 @@ class Fetched:
     bytes: int
 
 
-def fetch(contract: Contract, origin: str, archive: Path) -> Fetched:
-    """Copy a local file into the archive; raises SourceMissing, SourceRefused, StorageFailed."""
+def fetch(contract: Contract, origin: str, archive: Path, *, owned: bool = False) -> Fetched:
+    """Copy a local file into the archive, or take it there when it is ``owned`` by the caller.
+
+    Raises SourceMissing, SourceRefused, StorageFailed.
+    """
+    if owned:
+        return _take(contract, Path(origin), archive)
     path = _local(contract, origin)
     digest, size = hashlib.sha256(), 0
     try:
@@ -61,21 +66,43 @@ def fetch(contract: Contract, origin: str, archive: Path) -> Fetched:
         _forget(locals().get("aside"))
         if isinstance(error, SourceRefused):
             raise
-        raise StorageFailed(
-            f"{contract.dataset}: {path.name} cannot be copied to {archive}: {error.strerror}. "
-            "Make space or mend the permission, then run again."
-        ) from error
+        raise _storage_failed(contract, path, archive, error) from error
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         aside.unlink()
         raise SourceRefused(
             f"{contract.dataset}: {path.name} changed while it was read. "
             "Wait until its writer is done and run again."
         )
-    # Bytes that are not kept are this load's alone: another may read the same bytes beside it.
-    own = "" if contract.keep_archive_days else f".{uuid.uuid4().hex[:8]}"
-    kept = target / f"{digest.hexdigest()}{own}"
+    kept = target / f"{digest.hexdigest()}{_own(contract)}"
     aside.replace(kept)
     return Fetched(kept, path.name, digest.hexdigest(), size)
+
+
+def _take(contract: Contract, path: Path, archive: Path) -> Fetched:
+    """Rename a file into the archive; nobody else may write to it."""
+    try:
+        with path.open("rb") as file:
+            digest, size = hashlib.file_digest(file, "sha256"), os.fstat(file.fileno()).st_size
+        target = archive / contract.dataset
+        target.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.chmod(0o600)
+        kept = target / f"{digest.hexdigest()}{_own(contract)}"
+        path.replace(kept)
+    except OSError as error:
+        raise _storage_failed(contract, path, archive, error) from error
+    return Fetched(kept, path.name, digest.hexdigest(), size)
+
+
+def _own(contract: Contract) -> str:
+    """Bytes that are not kept are a load's alone: another may read the same bytes beside it."""
+    return "" if contract.keep_archive_days else f".{uuid.uuid4().hex[:8]}"
+
+
+def _storage_failed(contract: Contract, path: Path, archive: Path, error: OSError) -> StorageFailed:
+    return StorageFailed(
+        f"{contract.dataset}: {path.name} cannot be copied to {archive}: {error.strerror}. "
+        "Make space or mend the permission, then run again."
+    )
 
 
 @contextmanager

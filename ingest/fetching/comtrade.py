@@ -1,4 +1,4 @@
-"""UN Comtrade: a query becomes one file of whole answers, one a line.
+"""UN Comtrade: a query becomes one file of whole answers, one after the other.
 
 An answer that reaches the publisher's limit of rows is never trusted: the query is split until
 every part stays below it. What was read in several calls is proven afterwards: the parts must hold
@@ -124,7 +124,10 @@ class _Reading:
         if answer.count >= self._api.limit:
             return self._smaller(part, answer.count)
         self._check(answer, part)
-        answer.append_to(out)
+        if part == self._query:  # it came in one answer, so there is nothing to put together
+            self._body.replace(out)
+        else:
+            answer.append_to(out)
         if answer.count and not self._witness and part != self._query:
             self._witness = (part, fingerprint(self._body, self._api.who))
         self.rows += answer.count

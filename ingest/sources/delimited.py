@@ -88,7 +88,7 @@ class DelimitedText:
 
     def _chunks(self, size: int) -> Iterator[bytes]:
         """All bytes in chunks of ``size``; a decompressor may give less than it is asked for."""
-        with open_bytes(self._path, self._contract.limits) as stream:
+        with open_bytes(self._path, self._contract.limits, self._name) as stream:
             chunk = bytearray()
             while more := stream.read(size - len(chunk)):
                 if len(more) == size:

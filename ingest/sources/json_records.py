@@ -41,9 +41,11 @@ class JsonRecords:
         self._where = f"{contract.dataset}: {name}"
         self._scanner = AnswerScanner(self._where)
         self._malformed = 0
-        self._types = self._first_types()
+        self._types: dict[str, pa.DataType] = {}
+        self._drift: tuple[str, ...] = ()
         first = next(self._blocks(AnswerScanner(self._where)), None)
-        self._drift = self._compare(first) if first else ()
+        if first:
+            self._known(first)
 
     @property
     def drift(self) -> tuple[str, ...]:
@@ -62,25 +64,19 @@ class JsonRecords:
         return self._scanner.finish()
 
     def _blocks(self, scanner: AnswerScanner) -> Iterator[Block]:
-        with open_bytes(self._path, self._contract.limits) as stream:
+        with open_bytes(self._path, self._contract.limits, self._name) as stream:
             while chunk := stream.read(BLOCK_BYTES):
                 block = scanner.feed(chunk)
                 if block.records:
                     yield block
 
-    def _first_types(self) -> dict[str, pa.DataType]:
-        """By key the type to ask pyarrow for; text until a block teaches otherwise."""
-        decimals = {c.source: read_type(c) for c in self._contract.columns if c.type == "decimal"}
-        known = self._contract.header_names
-        return {key: decimals.get(name, pa.string()) for key, name in known.items()}
-
-    def _compare(self, first: Block) -> tuple[str, ...]:
-        """Keys beyond the contract's in the first record; raises SchemaDrift where some lack."""
+    def _known(self, first: Block) -> None:
+        """Take the keys from the first record; raises SchemaDrift where some lack."""
         contract = self._contract
         try:
             record = json.loads(first.record(0))
         except ValueError:
-            return ()  # it will be told as malformed
+            record = dict.fromkeys(contract.header_names)  # it will be told as malformed
         known = contract.names_of(list(record))
         got = {known.get(key, key) for key in record}
         lacks = [c for c in contract.source_columns if c not in got and c not in contract.may_lack]
@@ -96,7 +92,10 @@ class JsonRecords:
                 f"{self._where} has the unknown key {', '.join(unknown)[:200]}. Describe it in "
                 f"{contract.dataset}.yml and raise its version."
             )
-        return tuple(f"unknown column {key[:60]}" for key in unknown[:100])
+        self._drift = tuple(f"unknown column {key[:60]}" for key in unknown[:100])
+        decimals = {c.source: read_type(c) for c in contract.columns if c.type == "decimal"}
+        # Text until a block teaches otherwise.
+        self._types = {key: decimals.get(name, pa.string()) for key, name in known.items()}
 
     def _parse(self, block: Block, given: int) -> RawBatch:
         raw = self._typed(block, given) or self._by_value(block, given)
@@ -135,8 +134,6 @@ class JsonRecords:
         decimals = {c.source for c in self._contract.columns if c.type == "decimal"}
         for key in table.schema.names:
             array, name = table.column(key).combine_chunks(), known[key]
-            if name in columns and array.null_count == len(array):
-                continue  # another of the column's names
             columns[name] = array if name in decimals else _in_words(array)
         return pa.RecordBatch.from_pydict(columns)
 
@@ -169,7 +166,7 @@ def _read(block: Block, types: dict[str, pa.DataType]) -> pa.Table:
         read_options=pajson.ReadOptions(use_threads=False, block_size=len(block.lines) + 1),
         parse_options=pajson.ParseOptions(
             explicit_schema=pa.schema(list(types.items())),
-            newlines_in_values=True,
+            newlines_in_values=block.lines.count(b"\n") >= block.records,
             unexpected_field_behavior="ignore",
         ),
     )

@@ -17,7 +17,7 @@ from ingest.errors import HostileInput, SourceRefused
 MAX_RECORD_BYTES = 1024**2
 MAX_ENVELOPE_BYTES = 256 * 1024
 MAX_DEPTH = 32
-_QUOTE, _BACKSLASH, _SPACE, _NEWLINE = 0x22, 0x5C, 0x20, 0x0A
+_QUOTE, _BACKSLASH, _COMMA, _SPACE, _NEWLINE = 0x22, 0x5C, 0x2C, 0x20, 0x0A
 _CURLY, _SQUARE = 0x7B, 0x5B
 _BLANKS = b" \t\r\n"
 _OUTSIDE, _ENVELOPE, _CONTAINER = 0, 1, 2
@@ -25,7 +25,10 @@ _OUTSIDE, _ENVELOPE, _CONTAINER = 0, 1, 2
 
 @dataclass(frozen=True)
 class Block:
-    """Whole records: ``lines`` holds nothing but them; where they start and end in it, in bytes."""
+    """Whole records: ``lines`` holds nothing but them; where they start and end in it, in bytes.
+
+    A line end stands after each record but the last; pretty-printed ones have more within.
+    """
 
     lines: bytes
     starts: np.ndarray
@@ -120,17 +123,17 @@ class AnswerScanner:
 
     def _quotes(self, fresh: np.ndarray) -> np.ndarray:
         """Where strings begin and end."""
-        quotes = np.flatnonzero(fresh == _QUOTE)
+        is_quote = fresh == _QUOTE
         slashes = np.flatnonzero(fresh == _BACKSLASH)
         if self._escaping:  # the chunk before ended in a backslash that escapes
             slashes = np.concatenate(([-1], slashes))
-        if not len(slashes):
-            return quotes
-        first = slashes[np.diff(slashes, prepend=-9) != 1]
-        last = slashes[np.diff(slashes, append=len(fresh) + 9) != 1]
-        escaped = last[(last - first) % 2 == 0] + 1  # after a run of odd length
-        self._escaping = bool(len(escaped)) and int(escaped[-1]) == len(fresh)
-        return quotes[~np.isin(quotes, escaped)]
+        if len(slashes):
+            first = slashes[np.diff(slashes, prepend=-9) != 1]
+            last = slashes[np.diff(slashes, append=len(fresh) + 9) != 1]
+            escaped = last[(last - first) % 2 == 0] + 1  # after a run of odd length
+            self._escaping = bool(len(escaped)) and int(escaped[-1]) == len(fresh)
+            is_quote[escaped[: -1 if self._escaping else None]] = False
+        return np.flatnonzero(is_quote)
 
     def _walk(
         self, text: bytes, found: _Brackets, in_list: np.ndarray, carried: int
@@ -221,21 +224,31 @@ class AnswerScanner:
         self, data: np.ndarray, starts: np.ndarray, ends: np.ndarray, regions: list[tuple[int, int]]
     ) -> Block:
         """Blank out what stands between records, which may be commas and blanks only."""
-        edges = np.zeros(len(data) + 1, dtype=np.int8)
-        edges[starts] += 1
-        edges[ends] -= 1
-        inside = np.cumsum(edges[:-1], dtype=np.int8).astype(bool)
-        if self._rest:
-            inside[len(data) - len(self._rest) :] = True
-        gap = (data == 0x2C) | (data <= _SPACE)
-        for first, last in regions:
-            if not (inside[first:last] | gap[first:last]).all():
-                raise self._refused(f"holds something else than objects in {self._key!r}")
+        gaps = _between(starts, ends, regions, len(data) - len(self._rest))
+        odd = gaps[(data[gaps] > _SPACE) & (data[gaps] != _COMMA)]
+        if any(((first <= odd) & (odd < last)).any() for first, last in regions):
+            raise self._refused(f"holds something else than objects in {self._key!r}")
         if not len(ends):
             return Block(b"", starts, ends)
-        lines = np.where(inside, data, np.uint8(_SPACE))
-        base = int(starts[0])
-        return Block(lines[base : int(ends[-1])].tobytes(), starts - base, ends - base)
+        base, end = int(starts[0]), int(ends[-1])
+        lines = data[base:end].copy()
+        lines[gaps[(gaps >= base) & (gaps < end)] - base] = _SPACE
+        apart = starts[1:] > ends[:-1]
+        lines[ends[:-1][apart] - base] = _NEWLINE
+        return Block(lines.tobytes(), starts - base, ends - base)
 
     def _refused(self, what: str) -> SourceRefused:
         return SourceRefused(f"{self._where} {what}.")
+
+
+def _between(
+    starts: np.ndarray, ends: np.ndarray, regions: list[tuple[int, int]], last: int
+) -> np.ndarray:
+    """Places outside records, from the first region to the last one, one by one."""
+    if not regions:
+        return np.zeros(0, dtype=np.int64)
+    begin = np.concatenate(([regions[0][0]], ends))
+    stop = np.concatenate((starts, [max(min(regions[-1][1], last), begin[-1])]))
+    lengths = np.maximum(stop - begin, 0)
+    shift = begin - np.concatenate(([0], np.cumsum(lengths)[:-1]))
+    return np.repeat(shift, lengths) + np.arange(int(lengths.sum()))

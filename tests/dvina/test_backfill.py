@@ -258,7 +258,9 @@ def as_task(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Callable[...
     """The task against a publisher, with a load that ends as told."""
 
     def run(play: Play, state: str = "accepted") -> list[str]:
-        def ingest(_s: Settings, _d: str, origin: str, scope: dict[str, list[str]]) -> Outcome:
+        def ingest(
+            _s: Settings, _d: str, origin: str, scope: dict[str, list[str]], **_: bool
+        ) -> Outcome:
             return Ingested(state)(Path(origin), scope)
 
         with publishing(play) as publisher:

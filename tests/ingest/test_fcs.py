@@ -28,7 +28,7 @@ YEARLY = (
 )
 MONTHLY = (
     "napr\tperiod\tnastranapr\ttnved\tedizm\tStoim\tNetto\tKol\tRegion\tRegion_s\n"
-    "ИМ\t01/2016\tBY\t0403903000\tкг\t1526541,73\t1045093,246\t27\t"
+    "ИМ\t01/2016\tBY\t0403903000\tшт\t1526541,73\t1045093,246\t27\t"
     "71100 - Ханты-Мансийский автономный округ - Югра\t04 - Уральский федеральный округ\n"
     "ЭК\t01/2016\tNNN\t8703231981\tшт\t10\t0\t2\t45000 - Город Москва\t01 - Центральный\n"
 )
@@ -103,7 +103,7 @@ def test_what_is_wrong_in_a_row_is_quarantined_with_its_reason(write: Write) -> 
     body = YEARLY + (
         "ИМ,2021,BY,403903000,,1,1,1\n"  # a code that lost its zero
         "ИМ,2020,BY,0403903000,,1,1,1\n"  # another year than the name's
-        "ВВ,2021,BY,0403903000,,1,1,1\n"
+        "ЯЯ,2021,BY,0403903000,,1,1,1\n"
         "ИМ,2021,ZZ,0403903000,,1,1,1\n"
         "ИМ,2021,BY,0403903000,,1 000,1,1\n"
     )

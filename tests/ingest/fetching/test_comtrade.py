@@ -67,7 +67,9 @@ def comtrade(
 
 
 def rows_of(collected: Collected) -> list[dict[str, Any]]:
-    lines = collected.path.read_bytes().splitlines()
+    """The rows of a file that holds one answer as it was sent, or several, one a line."""
+    text = collected.path.read_text("utf-8-sig")
+    lines = [text] if collected.parts == 1 else text.splitlines()
     assert len(lines) == collected.parts
     found = [row for line in lines for row in json.loads(line)["data"]]
     assert len(found) == collected.rows
