@@ -80,7 +80,7 @@ def write_segments(
         raise storage_failed(contract.dataset, place.load_id, error) from error
     read = source.records_read()
     if read == 0:
-        raise SourceRefused(f"{contract.dataset}: {fetched.origin} has a header but no rows.")
+        raise SourceRefused(f"{contract.dataset}: {fetched.origin} holds no rows.")
     if read != segments.landed + segments.refused:
         raise CountsDisagree(
             f"{contract.dataset} load {place.load_id}: {fetched.origin} holds {read} records, "

@@ -15,6 +15,11 @@ needs_samples = pytest.mark.skipif(
 )
 
 
+def synthetic(dataset: str) -> list[Path]:
+    """Made-up files of a dataset whose publisher's records may not be shipped."""
+    return sorted(path for path in (PROJECT / "tests/synthetic" / dataset).glob("*"))
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """An empty DVINA_HOME."""

@@ -44,6 +44,7 @@ class DelimitedText:
         self._contract = contract
         self._path = path
         self._name = name
+        self._where = f"{contract.dataset}: {name}"
         self._counter = RecordCounter(contract.format.quote, MAX_RECORD_BYTES)
         self._malformed = 0
         self._plain: set[str] = set()  # columns with too many values for a dictionary
@@ -88,7 +89,7 @@ class DelimitedText:
 
     def _chunks(self, size: int) -> Iterator[bytes]:
         """All bytes in chunks of ``size``; a decompressor may give less than it is asked for."""
-        with open_bytes(self._path, self._contract.limits, self._name) as stream:
+        with open_bytes(self._path, self._contract.limits, self._where) as stream:
             chunk = bytearray()
             while more := stream.read(size - len(chunk)):
                 if len(more) == size:
@@ -246,7 +247,7 @@ class DelimitedText:
         return table
 
     def _refused(self, what: str) -> SourceRefused:
-        return SourceRefused(f"{self._contract.dataset}: {self._name} {what}.")
+        return SourceRefused(f"{self._where} {what}.")
 
 
 def _numbers(given: int, count: int, bad: list[Malformed]) -> pa.Int64Array:

@@ -64,7 +64,7 @@ class JsonRecords:
         return self._scanner.finish()
 
     def _blocks(self, scanner: AnswerScanner) -> Iterator[Block]:
-        with open_bytes(self._path, self._contract.limits, self._name) as stream:
+        with open_bytes(self._path, self._contract.limits, self._where) as stream:
             while chunk := stream.read(BLOCK_BYTES):
                 block = scanner.feed(chunk)
                 if block.records:
@@ -193,8 +193,11 @@ def _as_text(value: Any) -> str | None:
 
 
 def _is_json(path: Path) -> bool:
-    with open_bytes(path, Limits()) as stream:
-        head = stream.read(4096)
+    try:
+        with open_bytes(path, Limits()) as stream:
+            head = stream.read(4096)
+    except SourceRefused:
+        return False  # the reader that takes it for something else will say so by its name
     return head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
 
 

@@ -184,8 +184,8 @@ class AnswerScanner:
         except ValueError as error:
             raise self._refused(f"{which} is no JSON: {error}") from error
         if envelope.get("error") or envelope.get("statusCode"):
-            told = envelope.get("error") or envelope.get("message")
-            raise self._refused(f"{which} is an error of the publisher: {str(told)[:300]}")
+            told = str(envelope.get("error") or envelope.get("message")).rstrip(".")
+            raise self._refused(f"{which} is an error of the publisher: {told[:300]}")
         if envelope.get(self._key) != []:
             raise self._refused(f"{which} has no list {self._key!r}")
         own = records - self._seen_before

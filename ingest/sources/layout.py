@@ -86,6 +86,8 @@ def not_delimited(head: bytes) -> str | None:
         return "is empty"
     if start.startswith((b"<!doctype html", b"<html", b"<head")):
         return "is an HTML page, not data: the publisher answered with an error or a login page"
+    if head.startswith(b"PAR1"):
+        return "is a Parquet file, which is not read"
     if start.startswith((b"<", b"{", b"[")):
         return "is XML or JSON, not delimited text"
     if head[:1] in (b"\x03", b"\x83") and b"\x00" in head[:32]:
