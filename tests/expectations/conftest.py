@@ -111,6 +111,12 @@ TABLES = {
     "mart_sector_trade": "'BLR' as reporter_code, 'RUS' as partner_code, 's1' as sector_id, "
     "'2024-03' as period, 'M' as frequency, 'X' as flow_code, 5.00::decimal(18, 2) as value_usd, "
     "0.5::decimal(9, 6) as crosswalk_mass",
+    "mart_trade_mirror": "'BLR' as exporter_code, 'RUS' as importer_code, 's1' as sector_id, "
+    "'2024' as period, 'A' as frequency, 5.00::decimal(18, 2) as exporter_value_usd, "
+    "5.50::decimal(18, 2) as importer_value_usd, 0.0::decimal(9, 6) as mirror_gap, "
+    "0.047619::decimal(9, 6) as asymmetry, 'high' as confidence, 'both sides' as coverage, "
+    "5.00::decimal(18, 2) as best_value_usd, 12 as exporter_month_count, "
+    "12 as importer_month_count, 1.0::decimal(9, 6) as crosswalk_mass",
     "mart_sector_procurement": "'RUS' as buyer_country_code, 'BLR' as supplier_country_code, "
     "'s1' as sector_id, '2024-03' as period, 'M' as frequency, 3 as award_count, "
     "2 as award_count_with_value, 9.00::decimal(18, 2) as award_value_usd, "
