@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import PROJECT, SAMPLES
 
 MARTS = (
+    "mart_trade_mirror",
     "mart_sector_cooperation",
     "mart_sector_loans",
     "mart_sector_procurement",
