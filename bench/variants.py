@@ -283,12 +283,12 @@ def _read_cast_write(csv: Path, folder: Path) -> str:
     """Read, cast and write as a load does, without counting against; SQL of the segments."""
     from ingest.casting import QUARANTINE_SCHEMA, cast_batch
     from ingest.contract import load_contract
-    from ingest.segments import _Segments, pa
+    from ingest.segment_writer import SegmentWriter, pa
     from ingest.sources import open_source
 
     contract = load_contract(DATASET)
     nothing = pa.RecordBatch.from_pylist([], QUARANTINE_SCHEMA)
-    with _Segments(contract, folder) as segments:
+    with SegmentWriter(contract, folder) as segments:
         for part in open_source(contract, csv).parts():
             segments.add(cast_batch(contract, part()).landed, nothing)
     return f"read_parquet('{folder}/segment-*.parquet')"

@@ -3,16 +3,25 @@
 Exit codes: 0 done, 1 the data failed, 2 wrong use, 3 the environment failed.
 """
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from dvina.printing import (
+    DATA_FAILED,
+    ENVIRONMENT_FAILED,
+    WRONG_USE,
+    equation,
+    err,
+    out,
+    print_build,
+    print_json,
+    print_outcome,
+    print_rows,
+)
 from dvina.settings import settings
 from ingest.contract import dataset_names, load_contract
 from ingest.errors import (
@@ -37,11 +46,6 @@ app.add_typer(quarantine, name="quarantine")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Reason = Annotated[str, typer.Option(help="Why; kept in the ledger.")]
-out = Console()
-err = Console(stderr=True)
-
-DATA_FAILED, WRONG_USE, ENVIRONMENT_FAILED = 1, 2, 3
-_MARKS = {"accepted": "[green]accepted[/]", "rejected": "[red]rejected[/]"}
 
 
 @app.command("ingest")
@@ -61,85 +65,23 @@ def ingest_command(
     as_json: Json = False,
 ) -> None:
     """Bring files in, or a range of periods that is fetched: land, judge, commit what passed."""
+    from dvina.ingesting import ingest_files, ingest_periods
+
     load_contract(dataset)
     if period and source:
         raise SourceMissing("Give either --from or --period, not both.")
     if period:
         lists = (tuple(filter(None, text.split(","))) for text in (partner, commodity, flow))
-        _ingest_periods(dataset, period, reporter.split(","), *lists, force=force, as_json=as_json)
+        ingest_periods(dataset, period, reporter.split(","), *lists, force=force, as_json=as_json)
     else:
-        _ingest_files(dataset, source, as_json)
-
-
-def _ingest_files(dataset: str, source: list[str] | None, as_json: bool) -> None:
-    from dvina import pipeline
-
-    files = source or [str(path) for path in pipeline.source_files(settings(), dataset)]
-    if not files:
-        raise SourceMissing(
-            f"{dataset}: no files in {settings().inbox / dataset}. Give one with --from, or a "
-            "range of periods with --period where the publisher can be asked."
-        )
-    outcomes = []
-    for number, file in enumerate(files, 1):
-        title = f"{dataset}: {Path(file).name} ({number} of {len(files)})"
-        with err.status(title) as status:
-            outcome = pipeline.ingest(
-                settings(),
-                dataset,
-                file,
-                progress=lambda done, total, shown=title, line=status: line.update(  # type: ignore[misc]
-                    f"{shown}: {done / 1e6:.1f}{f' of {total / 1e6:.1f}' if total else ''} MB"
-                ),
-            )
-        if not as_json:
-            _print_outcome(outcome)
-        outcomes.append(outcome)
-    if as_json:
-        _print_json([vars(outcome) for outcome in outcomes])
-    if any(outcome.state == "rejected" for outcome in outcomes):
-        raise typer.Exit(DATA_FAILED)
-
-
-def _ingest_periods(
-    dataset: str,
-    period: str,
-    reporters: list[str],
-    partners: tuple[str, ...],
-    commodities: tuple[str, ...],
-    flows: tuple[str, ...],
-    *,
-    force: bool,
-    as_json: bool,
-) -> None:
-    from dvina.backfill import SliceOutcome, backfill
-
-    def told(done: SliceOutcome) -> None:
-        if not as_json:
-            mark = _MARKS.get(done.state, done.state)
-            out.print(
-                f"{dataset} {done.reporter} {done.period} {done.commodities}: {mark}, "
-                f"{done.rows} rows. {done.message}",
-                highlight=False,
-                soft_wrap=True,
-            )
-
-    with err.status(f"{dataset}: {period}"):
-        outcomes = backfill(
-            settings(), dataset, period, reporters, partners=partners, commodities=commodities,
-            flows=flows, force=force, progress=told,
-        )  # fmt: skip
-    if as_json:
-        _print_json([vars(outcome) for outcome in outcomes])
-    if any(outcome.state == "rejected" for outcome in outcomes):
-        raise typer.Exit(DATA_FAILED)
+        ingest_files(dataset, source, as_json)
 
 
 @app.command()
 def datasets(as_json: Json = False) -> None:
     """List the datasets that have a contract."""
     entries = [_dataset(name) for name in dataset_names()]
-    _print_rows(entries, as_json, "datasets")
+    print_rows(entries, as_json, "datasets")
 
 
 @app.command()
@@ -158,7 +100,7 @@ def status(as_json: Json = False) -> None:
         "lock": lock.state(home),
     }
     if as_json:
-        _print_json(facts)
+        print_json(facts)
         return
     for name, fact in facts.items():
         out.print(f"{name:14} {fact}", highlight=False)
@@ -172,13 +114,13 @@ def loads(
     """List loads with their counts and decisions; never waits for the lock."""
     entries = side.loads(settings().home, dataset)
     if as_json:
-        _print_json(entries)
+        print_json(entries)
         return
     for load in entries:
         last = load["decisions"][-1]
         out.print(
             f"{load['load_id']} {load['dataset']} {load['origin']}: {last['decision']}, "
-            f"{load['slices_in_force']} of {load['slices']} slices in force. {_equation(load)}",
+            f"{load['slices_in_force']} of {load['slices']} slices in force. {equation(load)}",
             highlight=False,
             soft_wrap=True,
         )
@@ -205,7 +147,7 @@ def quarantine_list(dataset: str | None = None, as_json: Json = False) -> None:
     """Count refused rows by dataset, load, rule and column."""
     from warehouse.quarantine import counts
 
-    _print_rows(counts(settings().home, dataset), as_json, "quarantined rows")
+    print_rows(counts(settings().home, dataset), as_json, "quarantined rows")
 
 
 @quarantine.command("show")
@@ -217,7 +159,7 @@ def quarantine_show(
     """Show refused rows of a load as they came."""
     from warehouse.quarantine import rows
 
-    _print_rows(rows(settings().home, load, limit), as_json, f"rows of {load}")
+    print_rows(rows(settings().home, load, limit), as_json, f"rows of {load}")
 
 
 @quarantine.command("replay")
@@ -227,7 +169,7 @@ def quarantine_replay(dataset: str, as_json: Json = False) -> None:
 
     answers = replay(settings(), dataset)
     if as_json:
-        _print_json([vars(answer) for answer in answers])
+        print_json([vars(answer) for answer in answers])
         return
     for answer in answers:
         out.print(
@@ -237,7 +179,7 @@ def quarantine_replay(dataset: str, as_json: Json = False) -> None:
             soft_wrap=True,
         )
         if answer.outcome:
-            _print_outcome(answer.outcome)
+            print_outcome(answer.outcome)
     if not any(answer.driven for answer in answers):
         out.print(f"{dataset}: no refused rows to replay")
 
@@ -284,7 +226,7 @@ def build(
 
     with err.status("building"):
         outcome = build_and_publish(settings(), force=force)
-    _print_build(vars(outcome), as_json)
+    print_build(vars(outcome), as_json)
 
 
 @app.command()
@@ -303,7 +245,7 @@ def publish(
     else:
         with err.status("publishing"):
             facts = vars(publish_built(settings()))
-    _print_build(facts, as_json)
+    print_build(facts, as_json)
 
 
 @app.command()
@@ -325,7 +267,7 @@ def doctor(as_json: Json = False) -> None:
 
     findings = examine(settings())
     if as_json:
-        _print_json([vars(finding) for finding in findings])
+        print_json([vars(finding) for finding in findings])
     else:
         for finding in findings:
             mark = "[green]well[/]" if finding.well else "[red]ill [/]"
@@ -380,7 +322,7 @@ def _ask(wish: str, load: str, reason: str, as_json: bool) -> None:
 
     answer = pipeline.request(settings(), wish, load, reason)
     if as_json:
-        _print_json(answer or {"done": False, "queued": True})
+        print_json(answer or {"done": False, "queued": True})
     elif answer is None:
         out.print(f"asked to {wish} {load}; whoever holds the lock will do it")
     else:
@@ -395,54 +337,3 @@ def _dataset(name: str) -> dict[str, object]:
         "grain": contract.grain,
         "revision": contract.revision.kind,
     }
-
-
-def _equation(load: dict[str, Any]) -> str:
-    return (
-        f"{load['rows_read']} read = {load['rows_landed']} landed + "
-        f"{load['rows_quarantined']} quarantined + {load['rows_duplicate']} duplicates"
-    )
-
-
-def _print_outcome(outcome: Any) -> None:
-    mark = _MARKS.get(outcome.state, outcome.state)
-    out.print(
-        f"{outcome.dataset} {outcome.origin}: {mark}. {outcome.counts}",
-        highlight=False,
-        soft_wrap=True,
-    )
-    if outcome.state != "accepted":
-        out.print(f"  {outcome.message}", highlight=False, soft_wrap=True)
-    elif outcome.rows_quarantined:
-        out.print(f"  see them: dvina quarantine show {outcome.load_id}", highlight=False)
-    for change in outcome.drift:
-        out.print(f"  warning: {change}", highlight=False)
-
-
-def _print_build(facts: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        _print_json(facts)
-    else:
-        out.print(
-            f"{facts['state']}: {facts.get('message') or facts['version_id']}", soft_wrap=True
-        )
-    if facts["state"] == "failed":
-        raise typer.Exit(DATA_FAILED)
-
-
-def _print_rows(entries: list[dict[str, Any]], as_json: bool, title: str) -> None:
-    if as_json:
-        _print_json(entries)
-    elif not entries:
-        out.print(f"no {title}")
-    else:
-        table = Table(title=title, title_justify="left")
-        for name in entries[0]:
-            table.add_column(name, overflow="fold")
-        for entry in entries:
-            table.add_row(*(str(value) for value in entry.values()))
-        out.print(table)
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, indent=1, default=str, ensure_ascii=False) + "\n")

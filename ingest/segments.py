@@ -1,19 +1,14 @@
-"""Writes segments: casts a source batch by batch into Parquet, and refused rows beside them.
+"""Lands a source: casts it batch by batch into Parquet, and refused rows beside them.
 
 Memory is a few batches: one is read while the next is cast and the one before is written. What
 is wrong with a whole source (types, scope, counts) is found here and refuses it.
 """
 
 import hashlib
-import os
-import shutil
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,8 +22,6 @@ from ingest.errors import ContractError, CountsDisagree, SchemaDrift, SourceRefu
 from ingest.landing import (
     EXACTLY,
     NO_UNITS,
-    QUARANTINE,
-    STATS,
     UNITS,
     Known,
     Landed,
@@ -38,13 +31,12 @@ from ingest.landing import (
     now,
     storage_failed,
 )
+from ingest.segment_writer import SegmentWriter
 from ingest.sources import Part, Recurring, Source
 from ingest.steps import reached
 
 WORKERS = 2  # more would hold more of the source in memory
 PARTS_TOGETHER = 2 * WORKERS
-SEGMENT_ROWS = 1_000_000
-ROW_GROUP_ROWS = 122_880
 RETYPED_ROWS, RETYPED_SHARE = 20, 0.9  # so many values of another type are no bad rows but drift
 
 
@@ -67,7 +59,7 @@ def write_segments(
     records counted in the bytes, StorageFailed when the disk refuses.
     """
     try:
-        with _Segments(contract, place.folder) as segments:
+        with SegmentWriter(contract, place.folder) as segments:
             known = known_runs(place.landing, contract.dataset, contract.identity)
             for run, casts in _runs_ahead(contract, source, segments, {} if scope else known):
                 for cast in casts:
@@ -75,7 +67,7 @@ def write_segments(
                         _check_types(contract, fetched, cast)
                     _check_scope(contract, cast.landed, scope or {})
                     segments.add(cast.landed, cast.refused)
-                segments.close_run(run)
+                segments.close_run(run.key)
     except OSError as error:
         raise storage_failed(contract.dataset, place.load_id, error) from error
     read = source.records_read()
@@ -117,7 +109,7 @@ class _Run:
 
 
 def _runs_ahead(
-    contract: Contract, source: Source, segments: "_Segments", known: Mapping[str, Known]
+    contract: Contract, source: Source, segments: "SegmentWriter", known: Mapping[str, Known]
 ) -> Iterator[tuple[_Run, Iterator[CastBatch]]]:
     """Runs in order, each with its batches, which a few threads parse and cast ahead.
 
@@ -178,7 +170,7 @@ def write_replay(
 ) -> Manifest:
     """Write rows of a load's quarantine that pass now, as a load linked to it."""
     try:
-        with _Segments(contract, place.folder) as segments:
+        with SegmentWriter(contract, place.folder) as segments:
             segments.add(passing, pa.RecordBatch.from_pylist([], QUARANTINE_SCHEMA))
     except OSError as error:
         raise storage_failed(contract.dataset, place.load_id, error) from error
@@ -199,7 +191,7 @@ def write_replay(
 
 def write_refusal(contract: Contract, fetched: Fetched, place: Workplace) -> Manifest:
     """Lay down a load without rows, for a source that was refused whole."""
-    with _Segments(contract, place.folder):
+    with SegmentWriter(contract, place.folder):
         pass
     pq.write_table(NO_UNITS, place.folder / UNITS)
     return Manifest(
@@ -256,136 +248,3 @@ def _check_scope(contract: Contract, rows: pa.RecordBatch, scope: dict[str, list
                 f"{contract.dataset}: row {rows['_row'][at]} has {column} {values[at]}, "
                 f"outside the scope {', '.join(prefixes)} that was declared for the load."
             )
-
-
-class _Segments:
-    """Writes landed and refused batches to Parquet, a new segment every SEGMENT_ROWS rows."""
-
-    def __init__(self, contract: Contract, folder: Path) -> None:
-        self._schema = contract.schema
-        self._folder = folder
-        self._writer: pq.ParquetWriter | None = None
-        # One write is in flight while the next batch is cast: compression leaves Python alone.
-        self._thread = ThreadPoolExecutor(1)
-        self._write: Future[None] | None = None
-        self._quarantine = pq.ParquetWriter(folder / QUARANTINE, QUARANTINE_SCHEMA)
-        self._in_segment = 0
-        self._run_landed = self._run_refused = 0
-        self.names: list[str] = []
-        self.runs: dict[str, list[Any]] = {}
-        self.landed = 0
-        self.refused = 0
-
-    def __enter__(self) -> "_Segments":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        try:
-            self._settle()
-        finally:
-            self._thread.shutdown()
-            self._quarantine.close()
-            if self._writer:
-                self._writer.close()
-
-    def add(self, landed: pa.RecordBatch, refused: pa.RecordBatch) -> None:
-        """Append one cast batch."""
-        if refused.num_rows:
-            self._quarantine.write_batch(refused)
-            self.refused += refused.num_rows
-            self._run_refused += refused.num_rows
-        if not landed.num_rows:
-            return
-        if self._writer is None or self._in_segment >= SEGMENT_ROWS:
-            self._roll(landed.schema)
-        assert self._writer is not None
-        self._settle()
-        self._write = self._thread.submit(_write, self._writer, landed)
-        self._in_segment += landed.num_rows
-        self.landed += landed.num_rows
-        self._run_landed += landed.num_rows
-        reached("ingest.mid_segment")
-
-    def close_run(self, run: _Run) -> None:
-        """End the segment with its run, and note its key if all of the run has landed in it."""
-        if run.key and self._run_landed:
-            self._close()
-            if not self._run_refused:
-                sha256 = _sha256(self._folder / self.names[-1])
-                self.runs[self.names[-1]] = [run.key, self._run_landed, sha256]
-        self._run_landed = self._run_refused = 0
-
-    def link(self, key: str, known: Known) -> bool:
-        """Take over the segment of a run that is known; False where it is not as it was."""
-        self._close()
-        name = self._next_name()
-        try:
-            if _sha256(known.path) != known.sha256:
-                return False
-            _link(known.path, self._folder / name)
-        except FileNotFoundError:
-            return False
-        self.names.append(name)
-        for measured in known.companions:
-            _, who, _ = measured.stem.rsplit("-", 2)
-            with suppress(OSError):
-                _link(measured, self._folder / f"{STATS}-{who}-{_number(name)}.parquet")
-        self.runs[name] = [key, known.rows, known.sha256]
-        self.landed += known.rows
-        return True
-
-    def _settle(self) -> None:
-        """Wait for the write in flight; raises what it raised."""
-        write, self._write = self._write, None
-        if write is not None:
-            write.result()
-
-    def _close(self) -> None:
-        self._settle()
-        if self._writer:
-            self._writer.close()
-            self._writer = None
-
-    def _next_name(self) -> str:
-        return f"segment-{len(self.names):05d}.parquet"
-
-    def _roll(self, schema: pa.Schema) -> None:
-        self._close()
-        self.names.append(self._next_name())
-        self._writer = pq.ParquetWriter(
-            self._folder / self.names[-1],
-            schema,
-            use_dictionary=[f.name for f in self._schema if pa.types.is_string(f.type)],
-            store_decimal_as_integer=True,
-            store_schema=False,  # else readers would be given our dictionaries
-            write_statistics=False,
-        )
-        self._in_segment = 0
-
-
-def _number(name: str) -> str:
-    return name.removeprefix("segment-").removesuffix(".parquet")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _link(source: Path, target: Path) -> None:
-    """Another name for a file that never changes; a copy where the disk knows no links."""
-    try:
-        os.link(source, target)
-    except FileNotFoundError:
-        raise
-    except OSError:
-        shutil.copy2(source, target)
-
-
-def _write(writer: pq.ParquetWriter, batch: pa.RecordBatch) -> None:
-    """Write a batch; which columns are dictionaries was settled by the segment's first."""
-    if batch.schema != writer.schema:
-        pairs = zip(batch.columns, writer.schema, strict=True)
-        arrays = [array.cast(field.type) for array, field in pairs]
-        batch = pa.RecordBatch.from_arrays(arrays, schema=writer.schema)
-    writer.write_batch(batch, ROW_GROUP_ROWS)

@@ -67,10 +67,11 @@ class Toy:
         """The work of loading a file in small blocks, so that a small file is many of them."""
 
         def work() -> str:
-            from ingest import landing
-            from ingest.sources import delimited
+            from ingest import segment_writer
+            from ingest.sources import delimited, runs
 
-            delimited.BLOCK_BYTES, landing.SEGMENT_ROWS = SMALL_BLOCK, SMALL_SEGMENT
+            runs.RUN_BYTES = 2 * SMALL_BLOCK
+            delimited.BLOCK_BYTES, segment_writer.SEGMENT_ROWS = SMALL_BLOCK, SMALL_SEGMENT
             return load(settings(home), "toy_flows", path)
 
         return work

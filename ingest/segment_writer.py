@@ -1,0 +1,157 @@
+"""Writes segments: Parquet files that are never changed, and refused rows beside them.
+
+A segment ends after SEGMENT_ROWS rows, or with the run of records that it holds; a segment of such
+a run may be taken over from an earlier load. One write is in flight while the caller goes on.
+"""
+
+import hashlib
+import os
+import shutil
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ingest.casting import QUARANTINE_SCHEMA
+from ingest.contract import Contract
+from ingest.landing import QUARANTINE, STATS, Known
+from ingest.steps import reached
+
+SEGMENT_ROWS = 1_000_000
+ROW_GROUP_ROWS = 122_880
+
+
+class SegmentWriter:
+    """Writes landed and refused batches to Parquet, a new segment every SEGMENT_ROWS rows."""
+
+    def __init__(self, contract: Contract, folder: Path) -> None:
+        self._schema = contract.schema
+        self._folder = folder
+        self._writer: pq.ParquetWriter | None = None
+        # One write is in flight while the next batch is cast: compression leaves Python alone.
+        self._thread = ThreadPoolExecutor(1)
+        self._write: Future[None] | None = None
+        self._quarantine = pq.ParquetWriter(folder / QUARANTINE, QUARANTINE_SCHEMA)
+        self._in_segment = 0
+        self._run_landed = self._run_refused = 0
+        self.names: list[str] = []
+        self.runs: dict[str, list[Any]] = {}
+        self.landed = 0
+        self.refused = 0
+
+    def __enter__(self) -> "SegmentWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._settle()
+        finally:
+            self._thread.shutdown()
+            self._quarantine.close()
+            if self._writer:
+                self._writer.close()
+
+    def add(self, landed: pa.RecordBatch, refused: pa.RecordBatch) -> None:
+        """Append one cast batch."""
+        if refused.num_rows:
+            self._quarantine.write_batch(refused)
+            self.refused += refused.num_rows
+            self._run_refused += refused.num_rows
+        if not landed.num_rows:
+            return
+        if self._writer is None or self._in_segment >= SEGMENT_ROWS:
+            self._roll(landed.schema)
+        assert self._writer is not None
+        self._settle()
+        self._write = self._thread.submit(_write, self._writer, landed)
+        self._in_segment += landed.num_rows
+        self.landed += landed.num_rows
+        self._run_landed += landed.num_rows
+        reached("ingest.mid_segment")
+
+    def close_run(self, key: str) -> None:
+        """End the segment with its run, and note the run's key if all of it has landed here."""
+        if key and self._run_landed:
+            self._close()
+            if not self._run_refused:
+                sha256 = _sha256(self._folder / self.names[-1])
+                self.runs[self.names[-1]] = [key, self._run_landed, sha256]
+        self._run_landed = self._run_refused = 0
+
+    def link(self, key: str, known: Known) -> bool:
+        """Take over the segment of a run that is known; False where it is not as it was."""
+        self._close()
+        name = self._next_name()
+        try:
+            if _sha256(known.path) != known.sha256:
+                return False
+            _link(known.path, self._folder / name)
+        except FileNotFoundError:
+            return False
+        self.names.append(name)
+        for measured in known.companions:
+            _, who, _ = measured.stem.rsplit("-", 2)
+            with suppress(OSError):
+                _link(measured, self._folder / f"{STATS}-{who}-{_number(name)}.parquet")
+        self.runs[name] = [key, known.rows, known.sha256]
+        self.landed += known.rows
+        return True
+
+    def _settle(self) -> None:
+        """Wait for the write in flight; raises what it raised."""
+        write, self._write = self._write, None
+        if write is not None:
+            write.result()
+
+    def _close(self) -> None:
+        self._settle()
+        if self._writer:
+            self._writer.close()
+            self._writer = None
+
+    def _next_name(self) -> str:
+        return f"segment-{len(self.names):05d}.parquet"
+
+    def _roll(self, schema: pa.Schema) -> None:
+        self._close()
+        self.names.append(self._next_name())
+        self._writer = pq.ParquetWriter(
+            self._folder / self.names[-1],
+            schema,
+            use_dictionary=[f.name for f in self._schema if pa.types.is_string(f.type)],
+            store_decimal_as_integer=True,
+            store_schema=False,  # else readers would be given our dictionaries
+            write_statistics=False,
+        )
+        self._in_segment = 0
+
+
+def _number(name: str) -> str:
+    return name.removeprefix("segment-").removesuffix(".parquet")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _link(source: Path, target: Path) -> None:
+    """Another name for a file that never changes; a copy where the disk knows no links."""
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _write(writer: pq.ParquetWriter, batch: pa.RecordBatch) -> None:
+    """Write a batch; which columns are dictionaries was settled by the segment's first."""
+    if batch.schema != writer.schema:
+        pairs = zip(batch.columns, writer.schema, strict=True)
+        arrays = [array.cast(field.type) for array, field in pairs]
+        batch = pa.RecordBatch.from_arrays(arrays, schema=writer.schema)
+    writer.write_batch(batch, ROW_GROUP_ROWS)
