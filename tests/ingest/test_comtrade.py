@@ -97,6 +97,21 @@ def test_downloads_come_plain_or_packed_in_either_encoding(
     assert not refused
 
 
+def test_a_bulk_file_has_tabs_its_own_names_of_values_and_numbers_for_truth(write: Write) -> None:
+    names = "typeCode freqCode refPeriodId period reporterCode flowCode partnerCode partner2Code "
+    names += (
+        "classificationCode cmdCode customsCode mosCode motCode qtyUnitCode qty isQtyEstimated "
+    )
+    names += "netWgt CIFValue FOBValue primaryValue isReported isAggregate"
+    row = "C A 20200101 2020 112 M 643 0 H5 010121 C00 0 0 5 12 0 99.5 1000 900.5 1000 1 0"
+    body = "\n".join("\t".join(line.split(" ")) for line in (names, row)) + "\n"
+    path = write("COMTRADE-FINAL-CA1122020H5[2021-06-01].gz", gzip.compress(body.encode()))
+    (landed,), refused = read(path)
+    assert not refused
+    assert (landed["commodity_code"], landed["cif_value_usd"]) == ("010121", Decimal(1000))
+    assert (landed["fob_value_usd"], landed["is_reported"]) == (Decimal("900.5"), True)
+
+
 def test_a_field_beyond_the_trailing_comma_refuses_the_file(write: Write) -> None:
     body = download(record(), record()).replace(b'"false",\r\n', b'"false","x"\r\n', 1)
     with pytest.raises(Exception, match="columns may be shifted"):
