@@ -32,7 +32,7 @@ from ingest.sources.runs import end_of_run
 BLOCK_BYTES = 4 * 1024**2
 MAX_RECORD_BYTES = 1024**2
 MAX_MALFORMED, MAX_TEXT = 10_000, 4_000
-PARSER = "delimited 1"  # another number when a block would be parsed to something else
+PARSER = "delimited 1"  # another number whenever a block would be parsed or cast otherwise
 MANY_VALUES = 0.3  # distinct values per row from which a dictionary costs more than it saves
 _DICTIONARY = pa.dictionary(pa.int32(), pa.binary())
 
