@@ -5,7 +5,7 @@ seal, without a decision. What a killed process left behind is taken up by the n
 """
 
 import getpass
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -75,17 +75,16 @@ def ingest(
     home = settings.home
     clean_up(settings)
     archive.expire(home / "archive", contract)
-    with remote.at_hand(settings, contract, origin, progress) as path:
-        fetched = archive.fetch(contract, path, home / "archive", owned=owned)
-    reached("ingest.fetched")
     place = Workplace(home / "landing", dataset)
     try:
-        landed, refusal = _land(contract, fetched, place, scope)
+        with (
+            remote.at_hand(settings, contract, origin, progress) as path,
+            archive.fetching(contract, path, home / "archive", owned=owned) as fetching,
+        ):
+            landed, refusal = _land(contract, fetching, place, scope)
     except BaseException:
         place.discard()
         raise
-    finally:
-        archive.release(contract, fetched)
     reached("ingest.landed")
     if refusal:
         _refuse(landed, refusal)
@@ -165,19 +164,20 @@ def request(settings: Settings, wish: str, load_id: str, reason: str) -> dict[st
 
 def _land(
     contract: Contract,
-    fetched: archive.Fetched,
+    fetching: archive.Fetching | archive.Fetched,
     place: Workplace,
     scope: dict[str, list[str]] | None,
 ) -> tuple[Landed, str | None]:
     try:
-        with archive.flushing(fetched) if contract.keep_archive_days else nullcontext():
-            source = open_source(contract, fetched.path, fetched.origin)
-            manifest = segments.write_segments(contract, source, fetched, place, scope)
+        source = open_source(contract, fetching.path, fetching.origin)
+        manifest = segments.write_segments(contract, source, fetching, place, scope)
+        reached("ingest.fetched")
         manifest = seal(contract, place.folder, manifest)
         _check_counts(manifest)
         return place.publish(manifest), None
     except (SourceRefused, CountsDisagree) as error:
         message = str(error)
+    fetched = fetching.result()  # raises where the file changed: then it is no load at all
     place.empty()
     return place.publish(segments.write_refusal(contract, fetched, place)), message
 

@@ -1,7 +1,8 @@
 """Keeps the publisher's bytes under their sha256, for the datasets whose contract allows it.
 
-What is read is a copy that no longer changes: a file that grows while it is read is noticed
-here. Where the contract keeps nothing, the copy is removed once the load is landed.
+A file is copied, flushed and hashed while it is read, so the load does not wait for it; where the
+contract keeps nothing it is only hashed. Size and time of change are looked at before and after
+both: a file that changes meanwhile is noticed here.
 """
 
 import hashlib
@@ -9,8 +10,8 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,15 +31,63 @@ class Fetched:
     sha256: str
     bytes: int
 
+    def result(self) -> "Fetched":
+        """Itself: it is here whole."""
+        return self
 
-def fetch(contract: Contract, origin: str, archive: Path, *, owned: bool = False) -> Fetched:
-    """Copy a local file into the archive, or take it there when it is ``owned`` by the caller.
 
-    Raises SourceMissing, SourceRefused, StorageFailed.
+class Fetching:
+    """A source that is read from ``path`` while it is taken into the archive."""
+
+    def __init__(self, path: Path, work: "Future[Fetched]", unchanged: Callable[[], None]) -> None:
+        self.path, self.origin = path, path.name
+        self._work, self._unchanged = work, unchanged
+
+    def result(self) -> Fetched:
+        """What was fetched, once it is here whole; ask when reading is over.
+
+        Raises SourceRefused when the file changed, HostileInput, StorageFailed.
+        """
+        fetched = self._work.result()
+        self._unchanged()
+        return fetched
+
+
+@contextmanager
+def fetching(
+    contract: Contract, origin: str, archive: Path, *, owned: bool = False
+) -> Iterator[Fetching | Fetched]:
+    """Take a source into the archive beside the body, which reads it; raises SourceMissing.
+
+    An ``owned`` file is renamed into the archive at once. What the contract does not keep is gone
+    afterwards.
     """
     if owned:
-        return _take(contract, Path(origin), archive)
+        taken = _take(contract, Path(origin), archive)
+        try:
+            yield taken
+        finally:
+            if not contract.keep_archive_days:
+                taken.path.unlink(missing_ok=True)
+        return
     path = _local(contract, origin)
+    before = _state(contract, path, archive)
+
+    def unchanged() -> None:
+        if _state(contract, path, archive) != before:
+            raise _changed(contract, path)
+
+    work = _copy if contract.keep_archive_days else _hash
+    with ThreadPoolExecutor(1, thread_name_prefix="dvina-archive") as pool:
+        yield Fetching(path, pool.submit(work, contract, path, archive), unchanged)
+
+
+def fetch(contract: Contract, origin: str, archive: Path) -> Fetched:
+    """Copy a local file into the archive; raises SourceMissing, SourceRefused, StorageFailed."""
+    return _copy(contract, _local(contract, origin), archive)
+
+
+def _copy(contract: Contract, path: Path, archive: Path) -> Fetched:
     digest, size = hashlib.sha256(), 0
     try:
         target = archive / contract.dataset
@@ -55,13 +104,12 @@ def fetch(contract: Contract, origin: str, archive: Path, *, owned: bool = False
                 hashing = hasher.submit(digest.update, chunk)
                 size += len(chunk)
                 if size > contract.limits.max_file_bytes:
-                    raise HostileInput(
-                        f"{contract.dataset}: {path.name} is larger than "
-                        f"{contract.limits.max_file_bytes} bytes (limits.max_file_bytes)."
-                    )
+                    raise _too_large(contract, path)
                 copy.write(chunk)
                 hashing.result()
             after = os.fstat(source.fileno())
+            copy.flush()
+            os.fsync(copy.fileno())  # or the commit would pay for it
     except (SourceRefused, OSError) as error:
         _forget(locals().get("aside"))
         if isinstance(error, SourceRefused):
@@ -69,13 +117,45 @@ def fetch(contract: Contract, origin: str, archive: Path, *, owned: bool = False
         raise _storage_failed(contract, path, archive, error) from error
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         aside.unlink()
-        raise SourceRefused(
-            f"{contract.dataset}: {path.name} changed while it was read. "
-            "Wait until its writer is done and run again."
-        )
+        raise _changed(contract, path)
     kept = target / f"{digest.hexdigest()}{_own(contract)}"
     aside.replace(kept)
     return Fetched(kept, path.name, digest.hexdigest(), size)
+
+
+def _hash(contract: Contract, path: Path, archive: Path) -> Fetched:
+    """Hash a file that is not kept; it is read where it lies."""
+    try:
+        with path.open("rb") as file:
+            digest, size = hashlib.file_digest(file, "sha256"), os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise _storage_failed(contract, path, archive, error) from error
+    if size > contract.limits.max_file_bytes:
+        raise _too_large(contract, path)
+    return Fetched(path, path.name, digest.hexdigest(), size)
+
+
+def _state(contract: Contract, path: Path, archive: Path) -> tuple[int, int]:
+    try:
+        with path.open("rb") as file:
+            found = os.fstat(file.fileno())
+    except OSError as error:
+        raise _storage_failed(contract, path, archive, error) from error
+    return found.st_size, found.st_mtime_ns
+
+
+def _changed(contract: Contract, path: Path) -> SourceRefused:
+    return SourceRefused(
+        f"{contract.dataset}: {path.name} changed while it was read. "
+        "Wait until its writer is done and run again."
+    )
+
+
+def _too_large(contract: Contract, path: Path) -> HostileInput:
+    return HostileInput(
+        f"{contract.dataset}: {path.name} is larger than {contract.limits.max_file_bytes} bytes "
+        "(limits.max_file_bytes)."
+    )
 
 
 def _take(contract: Contract, path: Path, archive: Path) -> Fetched:
@@ -103,21 +183,6 @@ def _storage_failed(contract: Contract, path: Path, archive: Path, error: OSErro
         f"{contract.dataset}: {path.name} cannot be copied to {archive}: {error.strerror}. "
         "Make space or mend the permission, then run again."
     )
-
-
-@contextmanager
-def flushing(fetched: Fetched) -> Iterator[None]:
-    """Flush the archived bytes beside the work of the body, so that no commit pays for it."""
-    with ThreadPoolExecutor(1) as pool:
-        flushed = pool.submit(_flush, fetched.path)
-        yield
-        flushed.result()
-
-
-def release(contract: Contract, fetched: Fetched) -> None:
-    """Drop the bytes of a source whose contract keeps none."""
-    if not contract.keep_archive_days:
-        fetched.path.unlink(missing_ok=True)
 
 
 def expire(archive: Path, contract: Contract, now: float | None = None) -> int:
@@ -162,11 +227,6 @@ def _local(contract: Contract, origin: str) -> Path:
     if not path.is_file():
         raise SourceMissing(f"{contract.dataset}: {path} is not a regular file.")
     return path
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def _forget(aside: object) -> None:

@@ -116,6 +116,7 @@ class Workplace:
             self.folder.mkdir(parents=True)
             _write(self.folder / WRITER, json.dumps(_writer()))
         except OSError as error:
+            self.discard()
             raise storage_failed(dataset, self.load_id, error) from error
 
     def publish(self, manifest: Manifest) -> Landed:

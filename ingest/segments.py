@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ingest.archive import Fetched
+from ingest.archive import Fetched, Fetching
 from ingest.casting import QUARANTINE_SCHEMA, CastBatch, cast_batch
 from ingest.contract import Contract
 from ingest.errors import ContractError, CountsDisagree, SchemaDrift, SourceRefused
@@ -43,7 +43,7 @@ RETYPED_ROWS, RETYPED_SHARE = 20, 0.9  # so many values of another type are no b
 def write_segments(
     contract: Contract,
     source: Source,
-    fetched: Fetched,
+    fetching: Fetching | Fetched,
     place: Workplace,
     scope: dict[str, list[str]] | None = None,
 ) -> Manifest:
@@ -55,8 +55,9 @@ def write_segments(
     ``scope`` says to which prefixes of which columns a query was cut; a row outside it refuses
     the source.
 
-    Raises SourceRefused and its kinds, CountsDisagree when the reader's rows are not the
-    records counted in the bytes, StorageFailed when the disk refuses.
+    ``fetching`` is waited for when all is written. Raises SourceRefused and its kinds,
+    CountsDisagree when the reader's rows are not the records counted in the bytes, StorageFailed
+    when the disk refuses.
     """
     try:
         with SegmentWriter(contract, place.folder) as segments:
@@ -64,7 +65,7 @@ def write_segments(
             for run, casts in _runs_ahead(contract, source, segments, {} if scope else known):
                 for cast in casts:
                     if not segments.landed + segments.refused:
-                        _check_types(contract, fetched, cast)
+                        _check_types(contract, fetching, cast)
                     _check_scope(contract, cast.landed, scope or {})
                     segments.add(cast.landed, cast.refused)
                 segments.close_run(run.key)
@@ -72,13 +73,14 @@ def write_segments(
         raise storage_failed(contract.dataset, place.load_id, error) from error
     read = source.records_read()
     if read == 0:
-        raise SourceRefused(f"{contract.dataset}: {fetched.origin} holds no rows.")
+        raise SourceRefused(f"{contract.dataset}: {fetching.origin} holds no rows.")
     if read != segments.landed + segments.refused:
         raise CountsDisagree(
-            f"{contract.dataset} load {place.load_id}: {fetched.origin} holds {read} records, "
+            f"{contract.dataset} load {place.load_id}: {fetching.origin} holds {read} records, "
             f"but the reader gave {segments.landed + segments.refused}. Nothing was landed. "
             "Look for a stray quote, or report the file: a row would be lost."
         )
+    fetched = fetching.result()
     reached("ingest.segments_written")
     pa.default_memory_pool().release_unused()  # what follows has its own use for memory
     return Manifest(
@@ -211,7 +213,7 @@ def write_refusal(contract: Contract, fetched: Fetched, place: Workplace) -> Man
     )
 
 
-def _check_types(contract: Contract, fetched: Fetched, first: CastBatch) -> None:
+def _check_types(contract: Contract, fetching: Fetching | Fetched, first: CastBatch) -> None:
     """Refuse a source in whose first block nearly a whole column is of another type."""
     rows = first.landed.num_rows + first.refused.num_rows
     if rows < RETYPED_ROWS:
@@ -224,10 +226,10 @@ def _check_types(contract: Contract, fetched: Fetched, first: CastBatch) -> None
             continue
         if entry["value_count"] > RETYPED_SHARE * rows:
             raise SchemaDrift(
-                f"{contract.dataset}: {fetched.origin} has another type in column {column.source}: "
-                f"{column.type} until now, but {entry['value_count']} of the first {rows} values "
-                f"are not, such as {entry['value_min']!r}. If the publisher changed it, change "
-                f"{contract.dataset}.yml and raise its version."
+                f"{contract.dataset}: {fetching.origin} has another type in column "
+                f"{column.source}: {column.type} until now, but {entry['value_count']} of "
+                f"the first {rows} values are not, such as {entry['value_min']!r}. If the "
+                f"publisher changed it, change {contract.dataset}.yml and raise its version."
             )
 
 
