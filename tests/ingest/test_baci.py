@@ -1,7 +1,6 @@
 """CEPII's BACI: revision and release come from the file's name, codes get their zeros back."""
 
 import csv
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,13 +12,11 @@ from ingest.contract import load_contract
 from ingest.errors import IngestError, SchemaDrift, SourceRefused
 from ingest.landing import Landed
 from ingest.lookups import resolve
+from tests.conftest import SAMPLES_FOLDER, needs_samples
 from tests.support import land
 
 Write = Callable[[str, str | bytes], Path]
-GIVEN = Path(os.environ.get("DVINA_SAMPLES", "")) / "customs" / "eurostat"
-needs_samples = pytest.mark.skipif(
-    not os.environ.get("DVINA_SAMPLES"), reason="DVINA_SAMPLES does not name the sample files"
-)
+GIVEN = SAMPLES_FOLDER / "customs" / "eurostat"
 NAME = "BACI_HS17_Y2020_V202301.csv"
 HEADER = "t,i,j,k,v,q\n"
 # Laid out as the publisher's files are; the figures are made up.

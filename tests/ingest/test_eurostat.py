@@ -1,7 +1,6 @@
 """Eurostat: the bulk files under both headers, and the Data Browser's workbooks."""
 
 import io
-import os
 import struct
 import zipfile
 from collections.abc import Callable, Sequence
@@ -21,14 +20,11 @@ from ingest.errors import CountsDisagree, HostileInput, IngestError, SchemaDrift
 from ingest.landing import Landed
 from ingest.sources import workbook
 from ingest.sources.workbook_table import letters
-from tests.conftest import SAMPLES
+from tests.conftest import SAMPLES, SAMPLES_FOLDER, needs_samples
 from tests.support import land
 
 Write = Callable[[str, str | bytes], Path]
-GIVEN = Path(os.environ.get("DVINA_SAMPLES", "")) / "customs" / "eurostat"
-needs_samples = pytest.mark.skipif(
-    not os.environ.get("DVINA_SAMPLES"), reason="DVINA_SAMPLES does not name the sample files"
-)
+GIVEN = SAMPLES_FOLDER / "customs" / "eurostat"
 NEW = (
     "REPORTER,PARTNER,TRADE_TYPE,PRODUCT_NC,PRODUCT_SITC,PRODUCT_CPA21,PRODUCT_CPA22,PRODUCT_BEC,"
     "PRODUCT_BEC5,PRODUCT_SECTION,FLOW,STAT_PROCEDURE,SUPPL_UNIT,PERIOD,VALUE_EUR,VALUE_NAC,"

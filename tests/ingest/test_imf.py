@@ -1,6 +1,5 @@
 """The IMF's downloads: periods as columns or as rows, by codes or by labels, counted twice."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,14 +15,11 @@ from ingest.contract import load_contract
 from ingest.errors import IngestError, SchemaDrift, SourceRefused
 from ingest.landing import Landed
 from ingest.sources.wide import count_cells
-from tests.conftest import SAMPLES
+from tests.conftest import SAMPLES, SAMPLES_FOLDER, needs_samples
 from tests.support import land
 
 Write = Callable[[str, str | bytes], Path]
-GIVEN = Path(os.environ.get("DVINA_SAMPLES", "")) / "customs" / "eurostat"
-needs_samples = pytest.mark.skipif(
-    not os.environ.get("DVINA_SAMPLES"), reason="DVINA_SAMPLES does not name the sample files"
-)
+GIVEN = SAMPLES_FOLDER / "customs" / "eurostat"
 NAMES = (
     "DATASET", "SERIES_CODE", "OBS_MEASURE", "COUNTRY.ID", "COUNTRY", "INDICATOR.ID", "INDICATOR",
     "COUNTERPART_COUNTRY.ID", "COUNTERPART_COUNTRY", "FREQUENCY.ID", "FREQUENCY", "SCALE.ID",

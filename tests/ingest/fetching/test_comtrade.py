@@ -29,6 +29,7 @@ from ingest.fetching.errors import (
     QuotaExhausted,
 )
 from ingest.fetching.http import PoliteClient
+from tests.conftest import SAMPLES_FOLDER, needs_samples
 from tests.ingest.fetching.publisher import (
     KEY,
     QUICK,
@@ -578,7 +579,7 @@ def test_nothing_is_left_running(tmp_path: Path) -> None:
     assert threading.active_count() <= before + 1
 
 
-@pytest.mark.skipif("DVINA_SAMPLES" not in os.environ, reason="needs the real answers")
+@needs_samples
 @pytest.mark.parametrize(
     ("name", "rows"),
     [
@@ -589,7 +590,7 @@ def test_nothing_is_left_running(tmp_path: Path) -> None:
     ],
 )
 def test_real_answers_are_taken(tmp_path: Path, name: str, rows: int) -> None:
-    body = (Path(os.environ["DVINA_SAMPLES"]) / "customs/comtrade" / name).read_bytes()
+    body = (SAMPLES_FOLDER / "customs/comtrade" / name).read_bytes()
     with comtrade(in_turn([Said(body=body)])) as (api, _):
         query = Query(("156",), ("2010",), commodities=("TOTAL",))
         collected = api.fetch(query, tmp_path)
@@ -597,7 +598,7 @@ def test_real_answers_are_taken(tmp_path: Path, name: str, rows: int) -> None:
     assert json.loads(collected.path.read_bytes()) == json.loads(body)
 
 
-@pytest.mark.skipif("DVINA_SAMPLES" not in os.environ, reason="needs the real answers")
+@needs_samples
 @pytest.mark.parametrize(
     ("name", "status", "kind"),
     [
@@ -609,6 +610,6 @@ def test_real_answers_are_taken(tmp_path: Path, name: str, rows: int) -> None:
 def test_real_refusals_are_understood(
     tmp_path: Path, name: str, status: int, kind: type[FetchFailed]
 ) -> None:
-    body = (Path(os.environ["DVINA_SAMPLES"]) / "customs/comtrade" / name).read_bytes()
+    body = (SAMPLES_FOLDER / "customs/comtrade" / name).read_bytes()
     with comtrade(in_turn([Said(status, body)])) as (api, _), pytest.raises(kind):
         api.fetch(RUSSIA, tmp_path)
