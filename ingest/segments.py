@@ -1,6 +1,6 @@
 """Lands a source: casts it batch by batch into Parquet, and refused rows beside them.
 
-Memory is a few batches: one is read while the next is cast and the one before is written. What
+Memory is two runs of records: one is cast and written while the bytes of the next are read. What
 is wrong with a whole source (types, scope, counts) is found here and refuses it.
 """
 
@@ -115,7 +115,7 @@ def _runs_ahead(
 ) -> Iterator[tuple[_Run, Iterator[CastBatch]]]:
     """Runs in order, each with its batches, which a few threads parse and cast ahead.
 
-    What is ahead is a run and as many parts as there are threads.
+    While one run is cast the bytes of the next are read.
     """
     with ThreadPoolExecutor(WORKERS) as pool:
         ahead: deque[Future[CastBatch]] = deque()
