@@ -12,7 +12,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from expectations.errors import RuleUnusable
-from ingest.contract import Column, Contract, Rule
+from ingest.contract import Contract, Rule
+from ingest.contract_column import Column
 
 ROW = "_row"
 BATCH = "{batch}"

@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.columns import Cast, cast_column, frequencies, lengths
-from ingest.contract import FILE_NAME, Column, Contract
+from ingest.contract import Contract
+from ingest.contract_column import FILE_NAME, Column
+from ingest.nested import NestedCast, Within, as_text, cast_list
 from ingest.sources import Malformed, RawBatch
 
 QUARANTINE_SCHEMA = pa.schema(
@@ -63,7 +65,9 @@ def cast_batch(contract: Contract, raw: RawBatch) -> CastBatch:
     return CastBatch(landed, refused if refused.num_rows else malformed)
 
 
-def _cast(contract: Contract, column: Column, raw: RawBatch, before: list[pa.Array]) -> Cast:
+def _cast(
+    contract: Contract, column: Column, raw: RawBatch, before: list[pa.Array]
+) -> Cast | NestedCast:
     """Cast one column; ``before`` are the columns that stand before it, cast already."""
     count = raw.columns.num_rows
     if column.constant is not None:
@@ -76,9 +80,13 @@ def _cast(contract: Contract, column: Column, raw: RawBatch, before: list[pa.Arr
         values = raw.columns.column(column.source)
     elif column.source == FILE_NAME:
         values = _repeated(raw.name, count)
+    elif column.type == "list":
+        values = pa.nulls(count)
     else:
         return Cast(pa.nulls(count, column.arrow_type), ())
     max_chars = contract.limits.max_field_chars
+    if column.type == "list":
+        return cast_list(column, values, max_chars, damaged=raw.damaged)
     return cast_column(column, values, max_chars, damaged=raw.damaged, name=raw.name)
 
 
@@ -103,19 +111,42 @@ def _repeated(text: str, count: int) -> pa.Array:
     return pa.DictionaryArray.from_arrays(indices, pa.array([text], pa.string()))
 
 
+@dataclass(frozen=True)
+class _Reason:
+    """Why a record is refused: the rule, whose it is, and what was found inside a list."""
+
+    rule: str
+    column: Column
+    within: Within | None = None
+
+    @property
+    def name(self) -> str:
+        """The column, or the field of a list by its path."""
+        path = self.within.path if self.within else ""
+        return f"{self.column.name}.{path}".rstrip(".")
+
+
 class _Reasons:
     """Per row the first rule it broke: an index into ``rules``, or -1."""
 
     def __init__(self, count: int) -> None:
         self.code = np.full(count, -1, dtype=np.int32)
-        self.rules: list[tuple[str, Column]] = []
+        self.rules: list[_Reason] = []
 
-    def note(self, column: Column, cast: Cast) -> None:
+    def note(self, column: Column, cast: Cast | NestedCast) -> None:
+        """Take down what a column's cast found, for rows that have no reason yet."""
+        if isinstance(cast, NestedCast):
+            for within in cast.broken:
+                self._take(within.rows, _Reason(within.rule, column, within))
+            return
         for rule, broken in cast.broken:
-            fresh = broken & (self.code < 0)
-            if fresh.any():
-                self.code[fresh] = len(self.rules)
-                self.rules.append((rule, column))
+            self._take(np.flatnonzero(broken), _Reason(rule, column))
+
+    def _take(self, rows: np.ndarray, reason: _Reason) -> None:
+        fresh = rows[self.code[rows] < 0]
+        if len(fresh):
+            self.code[fresh] = len(self.rules)
+            self.rules.append(reason)
 
 
 def _refused(contract: Contract, raw: RawBatch, reasons: _Reasons) -> pa.RecordBatch:
@@ -124,22 +155,41 @@ def _refused(contract: Contract, raw: RawBatch, reasons: _Reasons) -> pa.RecordB
         return pa.RecordBatch.from_pylist([], QUARANTINE_SCHEMA)
     picks = pa.array(at)
     whole = raw.whole() if raw.whole else raw.columns
-    if any(column.source == FILE_NAME for _, column in reasons.rules):
+    if any(reason.column.source == FILE_NAME for reason in reasons.rules):
         whole = whole.append_column(FILE_NAME, _plain(_repeated(raw.name, whole.num_rows)))
     shown = [name for name in whole.schema.names if name not in contract.masked]
-    texts = [whole.column(name).take(picks) for name in shown]
+    texts = [as_text(whole.column(name).take(picks)) for name in shown]
     codes = reasons.code[at]
-    rules = pa.array([rule for rule, _ in reasons.rules]).take(pa.array(codes))
-    names = pa.array([column.name for _, column in reasons.rules]).take(pa.array(codes))
-    headers = [shown.index(str(column.source)) for _, column in reasons.rules]
-    which = np.array(headers)[codes]
+    rules = pa.array([reason.rule for reason in reasons.rules]).take(pa.array(codes))
+    names = pa.array([reason.name for reason in reasons.rules]).take(pa.array(codes))
     every = pa.concat_arrays(texts)
-    values = every.take(pa.array(which * len(at) + np.arange(len(at))))
+    headers = np.array(
+        [_place_of(shown, str(reason.column.source)) for reason in reasons.rules], dtype=np.int64
+    )
+    spots = headers[codes] * len(at) + np.arange(len(at))
+    values = every.take(pa.array(spots, mask=headers[codes] < 0))
+    values = _found_within(values, at, reasons)
     values = pc.utf8_slice_codeunits(values, 0, _MAX_TEXT)
     source = _maps(shown, every, len(at))
     return pa.RecordBatch.from_arrays(
         [raw.rows.take(picks), rules, names, values, source], schema=QUARANTINE_SCHEMA
     )
+
+
+def _place_of(shown: list[str], name: str) -> int:
+    """Where a column stands among those shown; -1 where the record lacks it."""
+    return shown.index(name) if name in shown else -1
+
+
+def _found_within(values: pa.Array, at: np.ndarray, reasons: _Reasons) -> pa.Array:
+    """The values shown, with the bad one inside a list in the place of the whole list."""
+    for code, reason in enumerate(reasons.rules):
+        if reason.within is not None:
+            here = reasons.code[at] == code
+            spots = np.searchsorted(reason.within.rows, at[here])
+            found = reason.within.texts.take(pa.array(spots))
+            values = pc.replace_with_mask(values, pa.array(here), found)
+    return values
 
 
 def _maps(names: list[str], every: pa.Array, rows: int) -> pa.MapArray:

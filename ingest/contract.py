@@ -8,9 +8,8 @@ the dictionary page. ``load_contract`` refuses a file that is not complete and c
 import hashlib
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,16 +17,13 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
+from ingest.contract_column import FILE_NAME, Column, column_of, complaints_of
 from ingest.errors import ContractError
 
 CONTRACTS_DIR = Path(__file__).parent / "contracts"
 DIRECTORY_VARIABLE = "DVINA_CONTRACTS"  # another directory of contracts than the shipped one
 REVISION_KINDS = ("slice", "event", "snapshot", "key")
-COLUMN_TYPES = ("text", "integer", "decimal", "date", "timestamp", "period", "boolean")
-WAYS = ("source", "constant", "frequency_of", "length_of")  # where a column comes from
 SEVERITIES = ("stop", "warn", "inform")
-DEFAULT_NULLS = ("",)
-FILE_NAME = "(file name)"  # a column's source may be the name of the file it came in
 # Prose never changes what a row becomes, so it takes no part in a contract's identity.
 PROSE = (
     "title",
@@ -95,56 +91,6 @@ class Rule:
     arguments: Mapping[str, Any]
     severity: str
     why: str
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of the dataset: where it comes from, and what it must be."""
-
-    name: str
-    type: str
-    description: str
-    source: str | None = None  # header in the publisher's file; None for a constant
-    aliases: tuple[str, ...] = ()  # other headers of the same column
-    optional: bool = False  # the publisher's file may lack the column: null then
-    extract: str | None = None  # a regex whose only group, where it matches, is the value
-    month_from_name: str | None = None  # a regex on the file's name: year and month of a bare year
-    frequency_of: str | None = None  # the period column whose frequency (A, Q, M) this is
-    length_of: str | None = None  # the code column whose digits this counts; 0 for words
-    pad: int | None = None  # digits of a code whose leading zeros the publisher loses
-    required: bool = True
-    unit: str | None = None
-    precision: int = 18
-    scale: int = 2
-    rounds: bool = False  # the publisher prints binary floats: digits beyond the scale are noise
-    decimal_mark: str = "."  # or "," or "either"; thousands are never separated
-    layouts: tuple[str, ...] = ()  # of dates, timestamps (strptime) and periods (%Y, %m, %q)
-    nulls: tuple[str, ...] = DEFAULT_NULLS
-    trim: bool = True
-    pattern: str | None = None
-    minimum: str | None = None
-    maximum: str | None = None
-    allowed: tuple[str, ...] = ()
-    values: Mapping[str, str] = field(default_factory=dict)  # publisher's word -> our word
-    lookup: str | None = None
-    constant: str | None = None
-
-    @property
-    def arrow_type(self) -> pa.DataType:
-        """The Arrow type in which the column lands."""
-        match self.type:
-            case "integer":
-                return pa.int64()
-            case "decimal":
-                return pa.decimal128(self.precision, self.scale)
-            case "date":
-                return pa.date32()
-            case "timestamp":
-                return pa.timestamp("us")
-            case "boolean":
-                return pa.bool_()
-            case _:
-                return pa.string()
 
 
 @dataclass(frozen=True)
@@ -238,10 +184,11 @@ class Contract:
         return frozenset(c.source for c in self.columns if c.source and c.optional)
 
     def column(self, name: str) -> Column:
-        """The column of that name; raises ContractError when there is none."""
+        """The column of that name, a field of a list as ``list.field``; raises ContractError."""
+        top, _, path = name.partition(".")
         for column in self.columns:
-            if column.name == name:
-                return column
+            if column.name == top and (found := column.within(path)):
+                return found
         raise ContractError(f"{self.dataset}: no column {name} in {self.dataset}.yml.")
 
 
@@ -284,7 +231,7 @@ def _contract(document: dict[str, Any], path: Path) -> Contract:
             publisher=Publisher(**document.pop("publisher")),
             format=_format(document.pop("format", {})),
             revision=_revision(document.pop("revision")),
-            columns=tuple(_column(entry) for entry in document.pop("columns")),
+            columns=tuple(column_of(entry) for entry in document.pop("columns")),
             limits=Limits(**document.pop("limits", {})),
             rules=tuple(Rule(**entry) for entry in document.pop("rules", ())),
             key=tuple(document.pop("key")),
@@ -315,32 +262,18 @@ def _format(entry: dict[str, Any]) -> SourceFormat:
     return SourceFormat(**listed)
 
 
-def _column(entry: dict[str, Any]) -> Column:
-    entry = dict(entry)
-    if isinstance(entry.get("source"), list):
-        entry["source"], *others = entry["source"]
-        entry["aliases"] = tuple(others)
-    for name in ("layouts", "nulls", "allowed"):
-        if name in entry:
-            entry[name] = tuple(_word(item) for item in entry[name])
-    for name in ("minimum", "maximum", "constant"):
-        if name in entry:
-            entry[name] = _word(entry[name])
-    return Column(**entry)
-
-
-def _word(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _digest(document: Mapping[str, Any]) -> str:
     rows = {key: value for key, value in document.items() if key not in PROSE}
-    rows["columns"] = [
-        {key: value for key, value in column.items() if key != "description"}
-        for column in document["columns"]
-    ]
+    rows["columns"] = [_without_prose(column) for column in document["columns"]]
     canonical = json.dumps(rows, sort_keys=True, default=str)
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def _without_prose(column: Mapping[str, Any]) -> dict[str, Any]:
+    told = {key: value for key, value in column.items() if key != "description"}
+    if "fields" in told:
+        told["fields"] = [_without_prose(field) for field in told["fields"]]
+    return told
 
 
 def _check(contract: Contract, path: Path) -> None:
@@ -351,8 +284,9 @@ def _check(contract: Contract, path: Path) -> None:
         *(f"key column {n} does not exist" for n in contract.key if n not in names),
         *(f"revision column {n} does not exist" for n in contract.revision.by if n not in names),
         *(f"scope column {n} does not exist" for n in contract.revision.scope if n not in names),
+        *(f"a list cannot be in key, revision or scope: {n}" for n in _lists_that_name(contract)),
         *(f"masked column {n} is also landed" for n in contract.masked if n in _sources(contract)),
-        *(complaint for column in contract.columns for complaint in _complaints(column)),
+        *(complaint for column in contract.columns for complaint in complaints_of(column)),
         *(
             f"rule {r.name}: severity {r.severity}"
             for r in contract.rules
@@ -377,31 +311,10 @@ def _check(contract: Contract, path: Path) -> None:
         raise ContractError(f"{path.name}: " + "; ".join(complaints) + ".")
 
 
+def _lists_that_name(contract: Contract) -> list[str]:
+    by = {*contract.key, *contract.revision.by, *contract.revision.scope}
+    return [c.name for c in contract.columns if c.type == "list" and c.name in by]
+
+
 def _sources(contract: Contract) -> set[str]:
     return {column.source for column in contract.columns if column.source}
-
-
-def _complaints(column: Column) -> list[str]:
-    complaints = []
-    if column.type not in COLUMN_TYPES:
-        complaints.append(f"column {column.name} has type {column.type}, not one of {COLUMN_TYPES}")
-    ways = (column.source, column.constant, column.frequency_of, column.length_of)
-    if sum(way is not None for way in ways) != 1:
-        complaints.append(f"column {column.name} needs one of {', '.join(WAYS)}")
-    if column.decimal_mark not in (".", ",", "either"):
-        complaints.append(f"column {column.name} has the decimal mark {column.decimal_mark!r}")
-    if column.type in ("date", "timestamp") and not column.layouts and column.constant is None:
-        complaints.append(f"column {column.name} needs 'layouts'")
-    if column.optional and column.required:
-        complaints.append(f"column {column.name} cannot be both optional and required")
-    if column.extract and re.compile(column.extract).groups != 1:
-        complaints.append(f"column {column.name}: 'extract' needs exactly one group")
-    if column.month_from_name and re.compile(column.month_from_name).groups != 2:
-        complaints.append(f"column {column.name}: 'month_from_name' needs two groups")
-    if column.pad and column.type != "text":
-        complaints.append(f"column {column.name}: only text has 'pad'")
-    if column.rounds and column.type != "decimal":
-        complaints.append(f"column {column.name}: only decimals have 'rounds'")
-    if column.type == "decimal" and not 0 <= column.scale <= column.precision <= 38:
-        complaints.append(f"column {column.name}: decimal({column.precision},{column.scale})")
-    return complaints

@@ -12,7 +12,8 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-from ingest.contract import Column, Contract
+from ingest.contract import Contract
+from ingest.contract_column import Column
 from ingest.landing import EXACTLY, NO_UNITS, QUARANTINE, STATS, UNITS, Manifest, sealed
 from warehouse.database import STORAGE_ERRORS, literal, open_memory, quote
 from warehouse.errors import WarehouseError
@@ -131,17 +132,22 @@ def _measures(contract: Contract) -> list[str]:
     measures = ["count(*) as row_count", f"sum(hash({columns}))::decimal(38, 0) as hash_sum"]
     for number, column in enumerate(contract.columns):
         name = quote(column.name)
-        measures += [f"count({name}) as n{number}", f"min({name}) as a{number}"]
-        measures += [f"max({name}) as z{number}"]
+        measures.append(f"count({name}) as n{number}")
+        if column.type == "list":  # has no least and no greatest worth telling
+            continue
+        measures += [f"min({name}) as a{number}", f"max({name}) as z{number}"]
         if column.type == "decimal":
             measures.append(f"sum({name}) as t{number}")
     return measures
 
 
 def _profile(number: int, column: Column) -> str:
+    nulls = f"nulls := (sum(row_count) - sum(n{number}))::bigint"
+    if column.type == "list":
+        return f"struct_pack({nulls}, least := null, greatest := null, total := null)"
     total = f"sum(t{number})::varchar" if column.type == "decimal" else "null"
     return (
-        f"struct_pack(nulls := (sum(row_count) - sum(n{number}))::bigint, "
+        f"struct_pack({nulls}, "
         f"least := min(a{number})::varchar, greatest := max(z{number})::varchar, total := {total})"
     )
 

@@ -6,6 +6,8 @@ slice of one load) and its record number. What is equal in all rows of a unit st
 after decision ``h``; ``accepted.<dataset>`` is the same at the pinned horizon.
 """
 
+from typing import Any
+
 import duckdb
 import pyarrow as pa
 
@@ -104,13 +106,35 @@ def _widen(connection: duckdb.DuckDBPyConnection, contract: Contract) -> bool:
                 "where _unit_id = u.unit_id and u.told is not null"
             )
             changed = True
-        elif column in found and found[column] != wanted:
+        elif column in found and widens(found[column], wanted):
+            connection.execute(
+                f"alter table {raw} alter column {quote(column)} set data type {wanted}"
+            )
+            changed = True
+        elif column in found and not _same(found[column], wanted):
             raise SchemaConflict(
                 f"{contract.dataset}: column {column} is {found[column]} in the warehouse and "
                 f"{wanted} in version {contract.version} of its contract. Give the new column "
                 "another name; the old one stays for the history."
             )
     return changed
+
+
+def widens(stored: str, wanted: str) -> bool:
+    """True where a nested type keeps all that is stored and has more fields."""
+    return not _same(stored, wanted) and _holds(duckdb.sqltype(wanted), duckdb.sqltype(stored))
+
+
+def _holds(wider: Any, stored: Any) -> bool:
+    if wider.id != stored.id or wider.id not in ("list", "struct"):
+        return bool(wider == stored)
+    fields = dict(wider.children)
+    return all(name in fields and _holds(fields[name], kind) for name, kind in stored.children)
+
+
+def _same(stored: str, wanted: str) -> bool:
+    """Types are printed with quotes only around names that need them."""
+    return stored.replace('"', "") == wanted.replace('"', "")
 
 
 def _has_view(connection: duckdb.DuckDBPyConnection, contract: Contract) -> bool:
@@ -122,8 +146,10 @@ def _has_view(connection: duckdb.DuckDBPyConnection, contract: Contract) -> bool
     if views.fetchone() is None:
         return False
     shape = _shape(connection, "accepted", contract.dataset)
-    return [column for column in shape if not column[0].startswith("_")] == list(
-        sql_types(contract).items()
+    shown = [(name, kind) for name, kind in shape if not name.startswith("_")]
+    wanted = sql_types(contract).items()
+    return [name for name, _ in shown] == [name for name, _ in wanted] and all(
+        _same(kind, due) for (_, kind), (_, due) in zip(shown, wanted, strict=True)
     )
 
 
@@ -136,6 +162,11 @@ def _shape(
 
 
 def _sql_type(arrow: pa.DataType) -> str:
+    if pa.types.is_list(arrow):
+        return f"{_sql_type(arrow.value_type)}[]"
+    if pa.types.is_struct(arrow):
+        inner = (arrow.field(at) for at in range(arrow.num_fields))
+        return f"STRUCT({', '.join(f'{quote(f.name)} {_sql_type(f.type)}' for f in inner)})"
     if pa.types.is_decimal(arrow):
         return f"DECIMAL({arrow.precision},{arrow.scale})"
     return {

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from ingest.columns import read_type
-from ingest.contract import Column, Contract
+from ingest.contract import Contract
+from ingest.contract_column import Column
 from ingest.errors import SchemaDrift, SourceRefused
 
 HEADER_BYTES = 64 * 1024

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.columns import Cast, cast_column
-from ingest.contract import Column
+from ingest.contract_column import Column
 
 
 def _cast(column: Column, *values: str) -> Cast:
