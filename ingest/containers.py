@@ -10,12 +10,15 @@ import io
 import lzma
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ingest.contract import Limits
 from ingest.errors import HostileInput, SourceMissing, SourceRefused
 
 _GZIP, _ZIP, _SEVENZIP = b"\x1f\x8b", b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c"
+MAX_MEMBERS = 200_000
 _RATIO_FLOOR = 64 * 1024**2  # small files may compress as well as they like
 
 
@@ -51,6 +54,47 @@ def open_bytes(path: Path, limits: Limits, name: str = "") -> io.BufferedIOBase:
     return bounded
 
 
+def open_members(
+    path: Path, limits: Limits, name: str = ""
+) -> Iterator[tuple[str, io.BufferedIOBase]]:
+    """The files in a zip, one after the other, each with its name; any other file is one alone.
+
+    A stream must be read before the next is asked for. Bounds hold for all of them together. The
+    name is empty for a file that is no zip. Raises SourceMissing and SourceRefused as `open_bytes`.
+    """
+    name = name or path.name
+    if not is_zip(path):
+        yield "", open_bytes(path, limits, name)
+        return
+    given, swell = 0, max(path.stat().st_size * limits.max_ratio, _RATIO_FLOOR)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir()]
+            if len(members) > MAX_MEMBERS:
+                raise HostileInput(f"{name} holds {len(members)} files, more than {MAX_MEMBERS}.")
+            for member in members:
+                told = f"{name}: {member.filename[:200]!r}"
+                if member.flag_bits & 1:
+                    raise SourceRefused(f"{told} is encrypted.")
+                with archive.open(member) as inner:
+                    stream = _Bounded(inner, told, limits.max_file_bytes, swell, given)
+                    if stream.peek_magic().startswith((_GZIP, _ZIP, _SEVENZIP)):
+                        raise HostileInput(f"{told} is an archive inside an archive; unpack it.")
+                    yield member.filename, stream
+                    given = stream.given
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise SourceRefused(f"{name} is a damaged zip archive: {error}.") from error
+
+
+def is_zip(path: Path) -> bool:
+    """True for a file that begins as a zip does; raises SourceMissing."""
+    try:
+        with path.open("rb") as plain:
+            return plain.read(4) == _ZIP
+    except OSError as error:
+        raise SourceMissing(f"{path} cannot be read: {error.strerror}.") from error
+
+
 def _only_member(plain: io.BufferedReader, name: str) -> io.BufferedIOBase:
     try:
         archive = zipfile.ZipFile(plain)
@@ -69,12 +113,14 @@ def _only_member(plain: io.BufferedReader, name: str) -> io.BufferedIOBase:
 class _Bounded(io.BufferedIOBase):
     """A stream that stops with HostileInput when it gives more bytes than it may."""
 
-    def __init__(self, inner: io.BufferedIOBase, name: str, limit: int, swell: int | None) -> None:
+    def __init__(
+        self, inner: Any, name: str, limit: int, swell: int | None, given: int = 0
+    ) -> None:
         self._inner = inner
         self._name = name
         self._limit = limit
         self._swell = None if swell is None else max(swell, _RATIO_FLOOR)
-        self._given = 0
+        self.given = given  # bytes, with those of files of the archive that came before
         self._head = b""
 
     def readable(self) -> bool:
@@ -92,17 +138,17 @@ class _Bounded(io.BufferedIOBase):
 
     def _pull(self, size: int) -> bytes:
         try:
-            chunk = self._inner.read(size)
+            chunk: bytes = self._inner.read(size)
         except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError) as error:
             if self._swell is None and isinstance(error, OSError):
                 raise  # a plain file: the disk, not the data
             raise SourceRefused(
                 f"{self._name} is damaged or was cut in transfer: {error}. Fetch it again."
             ) from error
-        self._given += len(chunk)
-        if self._given > self._limit:
+        self.given += len(chunk)
+        if self.given > self._limit:
             raise HostileInput(f"{self._name} is larger than the limit of {self._limit} bytes.")
-        if self._swell is not None and self._given > self._swell:
+        if self._swell is not None and self.given > self._swell:
             raise HostileInput(
                 f"{self._name} swells to more than {self._swell} bytes when unpacked "
                 "(limits.max_ratio): it looks like a zip bomb."

@@ -58,6 +58,7 @@ class SourceFormat:
     encodings: tuple[str, ...] = ("utf-8",)
     final_newline: str = "required"  # a file cut in transfer mostly ends inside a line
     trailing_delimiter: bool = False  # records may end with a delimiter that the header lacks
+    records: tuple[str, ...] = ()  # of XML: which elements are records, ingest.sources.xml_scan
 
 
 @dataclass(frozen=True)

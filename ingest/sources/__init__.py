@@ -113,10 +113,12 @@ def _kinds() -> dict[str, Kind]:
     from ingest.sources.json_records import COMTRADE_JSON
     from ingest.sources.wide import IMF_WIDE
     from ingest.sources.workbook import EUROSTAT_XLSX
+    from ingest.sources.xml_records import XML
 
     return {
         "comtrade_json": COMTRADE_JSON,
         "csv": Kind(lambda _: True, DelimitedText),
         "eurostat_xlsx": EUROSTAT_XLSX,
         "imf_wide": IMF_WIDE,
+        "xml": XML,
     }
