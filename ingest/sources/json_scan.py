@@ -1,7 +1,7 @@
 """Finds records in JSON answers without parsing them, whole blocks at a time.
 
 An answer is an envelope, an object, and its records are the objects in the one list that it
-holds. Brackets outside strings are found by numpy; only those of envelopes and lists, a handful
+holds. Of the brackets outside strings only those of envelopes and lists, a handful
 for each answer, are looked at one by one. What stands around the records is parsed when the
 answer ends, and its count is held against the records seen. Memory is a chunk and a record.
 """
@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from ingest.errors import HostileInput, SourceRefused
+from ingest.sources.json_brackets import BracketFinder, Brackets
 
 MAX_RECORD_BYTES = 1024**2
 MAX_ENVELOPE_BYTES = 256 * 1024
 MAX_DEPTH = 32
-_QUOTE, _BACKSLASH, _COMMA, _SPACE, _NEWLINE = 0x22, 0x5C, 0x2C, 0x20, 0x0A
-_CURLY, _SQUARE = 0x7B, 0x5B
+_COMMA, _SPACE, _NEWLINE = 0x2C, 0x20, 0x0A
 _BLANKS = b" \t\r\n"
 _OUTSIDE, _ENVELOPE, _CONTAINER = 0, 1, 2
 
@@ -44,16 +44,6 @@ class Block:
         return self.lines[self.starts[number] : self.ends[number]]
 
 
-@dataclass(frozen=True)
-class _Brackets:
-    """Brackets outside strings: where, is it curly, does it open, and the depth before it."""
-
-    at: np.ndarray
-    curly: np.ndarray
-    opens: np.ndarray
-    depth: np.ndarray
-
-
 class AnswerScanner:
     """Feed it the bytes in order; ``finish`` gives the number of records that answers tell.
 
@@ -65,9 +55,7 @@ class AnswerScanner:
         self._key = records_key
         self._rest = b""  # a record that has begun
         self._around = bytearray()  # of the present answer, its records left out
-        self._depth = 0
-        self._in_string = False
-        self._escaping = False
+        self._finder = BracketFinder()
         self._level = _OUTSIDE
         self._is_list = False
         self._seen = 0  # records so far
@@ -103,40 +91,16 @@ class AnswerScanner:
             raise self._refused("is empty")
         return self._told
 
-    def _brackets(self, data: np.ndarray, carried: int) -> _Brackets:
-        fresh = data[carried:]
-        quotes = self._quotes(fresh)
-        folded = fresh & 0xDF  # curly brackets fold into square ones
-        at = np.flatnonzero((folded == _SQUARE) | (folded == _SQUARE + 2))
-        at = at[((np.searchsorted(quotes, at) & 1) == 1) == self._in_string]
-        self._in_string ^= bool(len(quotes) & 1)
-        kinds = fresh[at]
-        opens = (kinds & 0xDF) == _SQUARE
-        after = self._depth + np.cumsum(np.where(opens, 1, -1))
-        if len(after):
-            if int(after.min()) < 0:
-                raise self._refused("is no JSON: a bracket closes what none has opened")
-            if int(after.max()) > MAX_DEPTH:
-                raise HostileInput(f"{self._where} is nested deeper than {MAX_DEPTH} levels.")
-            self._depth = int(after[-1])
-        return _Brackets(at + carried, kinds >= _CURLY, opens, after - np.where(opens, 1, -1))
-
-    def _quotes(self, fresh: np.ndarray) -> np.ndarray:
-        """Where strings begin and end."""
-        is_quote = fresh == _QUOTE
-        slashes = np.flatnonzero(fresh == _BACKSLASH)
-        if self._escaping:  # the chunk before ended in a backslash that escapes
-            slashes = np.concatenate(([-1], slashes))
-        if len(slashes):
-            first = slashes[np.diff(slashes, prepend=-9) != 1]
-            last = slashes[np.diff(slashes, append=len(fresh) + 9) != 1]
-            escaped = last[(last - first) % 2 == 0] + 1  # after a run of odd length
-            self._escaping = bool(len(escaped)) and int(escaped[-1]) == len(fresh)
-            is_quote[escaped[: -1 if self._escaping else None]] = False
-        return np.flatnonzero(is_quote)
+    def _brackets(self, data: np.ndarray, carried: int) -> Brackets:
+        found = self._finder.feed(data[carried:])
+        if found.lowest < 0:
+            raise self._refused("is no JSON: a bracket closes what none has opened")
+        if found.deepest > MAX_DEPTH:
+            raise HostileInput(f"{self._where} is nested deeper than {MAX_DEPTH} levels.")
+        return found.shifted(carried)
 
     def _walk(
-        self, text: bytes, found: _Brackets, in_list: np.ndarray, carried: int
+        self, text: bytes, found: Brackets, in_list: np.ndarray, carried: int
     ) -> tuple[list[tuple[int, int]], int]:
         """Follow envelopes and their lists; gives the regions of lists and where it stopped."""
         outer = np.flatnonzero(found.depth <= np.where(found.opens, 1, 2))
@@ -166,7 +130,7 @@ class AnswerScanner:
             regions.append((cursor, len(text)))
         return regions, cursor
 
-    def _records_before(self, found: _Brackets, in_list: np.ndarray, number: int) -> int:
+    def _records_before(self, found: Brackets, in_list: np.ndarray, number: int) -> int:
         ended = ~found.opens[:number] & (found.depth[:number] == 3) & in_list[:number]
         return self._seen + int(ended.sum())
 
