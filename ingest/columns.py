@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from ingest.contract_column import Column
 from ingest.lookups import resolve
+from ingest.moments import parse_moments
 
 _PERIOD = r"^[0-9]{4}(-(0[1-9]|1[0-2])|-Q[1-4])?$"
 _EXPONENT = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]{1,2}$"
@@ -244,26 +245,9 @@ def _where(text: pa.Array, pattern: str, to: pa.DataType) -> Typed:
 
 
 def _cast_moment(column: Column, text: pa.Array) -> Typed:
-    moments = pa.nulls(len(text), pa.timestamp("us"))
-    for layout in column.layouts:
-        moments = pc.coalesce(moments, _parse_moment(text, layout))
+    moments = parse_moments(text, column.layouts)
     bad = _mask(pc.and_(pc.is_null(moments), pc.is_valid(text)))
     return moments.cast(column.arrow_type), bad
-
-
-def _parse_moment(text: pa.Array, layout: str) -> pa.Array:
-    """Timestamps in microseconds, null where the text is not of the layout."""
-    fraction = None
-    if layout.endswith(".%f"):  # which Arrow does not know
-        layout = layout.removesuffix(".%f")
-        digits = pc.struct_field(pc.extract_regex(text, r"\.(?P<f>[0-9]{1,6})$"), "f")
-        fraction = pc.utf8_rpad(digits, 6, "0").cast(pa.int64()).cast(pa.duration("us"))
-        text = pc.replace_substring_regex(text, r"\.[0-9]{1,6}$", "")
-    parsed = pc.strptime(text, format=layout, unit="s", error_is_null=True)
-    # strptime lets 31 February pass as 3 March: only what prints back the same is a date.
-    same = pc.equal(pc.strftime(parsed, format=layout), text)
-    moments = pc.if_else(pc.fill_null(same, False), parsed, None).cast(pa.timestamp("us"))
-    return moments if fraction is None else pc.add(moments, fraction)
 
 
 def _cast_period(column: Column, text: pa.Array) -> Typed:
