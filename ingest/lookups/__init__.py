@@ -22,7 +22,10 @@ _ISO = {
     "countries": ("alpha_3", "name", "official_name", "common_name"),
     "countries_alpha2": ("alpha_2",),
     "countries_comtrade": ("numeric",),
+    "countries_oksm": ("numeric",),
 }
+# Names by official tables, beside the labels that publishers write.
+_BESIDE = {"countries": ("country_names",)}
 
 
 def resolve(lookup: str, labels: pa.StringArray) -> pa.StringArray:
@@ -46,23 +49,28 @@ def _arrays(lookup: str) -> tuple[pa.StringArray, pa.StringArray]:
 
 
 def _table(lookup: str) -> Mapping[str, str]:
+    return {label.lower(): code for label, code, _ in entries(lookup)}
+
+
+def entries(lookup: str) -> list[tuple[str, str, str]]:
+    """Label, code and source of all that a lookup knows; of one label the last entry counts."""
     path = LOOKUPS_DIR / f"{lookup}.csv"
     if not path.is_file():
         raise ContractError(f"No lookup {lookup}: add {path.name} beside the other lookups.")
-    table = _iso_countries(_ISO[lookup]) if lookup in _ISO else {}
-    with path.open(encoding="utf-8", newline="") as lines:
-        for entry in csv.DictReader(lines):
-            table[entry["label"].lower()] = entry["code"]
-    return table
+    found = _iso_countries(_ISO[lookup]) if lookup in _ISO else []
+    for name in (*_BESIDE.get(lookup, ()), lookup):
+        with (LOOKUPS_DIR / f"{name}.csv").open(encoding="utf-8", newline="") as lines:
+            found += [(e["label"], e["code"], e["source"]) for e in csv.DictReader(lines)]
+    return found
 
 
-def _iso_countries(attributes: tuple[str, ...]) -> dict[str, str]:
-    """Alpha-3 codes of ISO 3166-1 by other attributes of a country, in lower case."""
-    table: dict[str, str] = {}
+def _iso_countries(attributes: tuple[str, ...]) -> list[tuple[str, str, str]]:
+    """Alpha-3 codes of ISO 3166-1 by other attributes of a country."""
+    found: list[tuple[str, str, str]] = []
     for country in pycountry.countries:
         for name in attributes:
             label = getattr(country, name, None)
             if label:  # numbers are mostly published without their leading zeros
-                table[label.lower()] = country.alpha_3
-                table[label.lower().lstrip("0")] = country.alpha_3
-    return table
+                labels = dict.fromkeys((label, label.lstrip("0")))
+                found += [(text, country.alpha_3, "ISO 3166-1") for text in labels]
+    return found

@@ -6,6 +6,8 @@ countries as (
         country_code,
         nullif(alpha2, '') as alpha2_code,
         nullif(m49, '') as m49_code,
+        nullif(oksm, '') as oksm_code,
+        nullif(comtrade_codes, '') as comtrade_codes,
         name_en as country_name_en,
         name_ru as country_name_ru,
         kind as country_kind,
