@@ -19,6 +19,15 @@ from tests.comtrade import answer, download, record
 from tests.conftest import SAMPLES_FOLDER
 
 CHN, RUS, BLR, KAZ, DEU, CAN, WORLD, AREAS_NES = 156, 643, 112, 398, 276, 124, 0, 899
+# Five countries and three sectors with known indicators: exporter, importer, value of each sector.
+ORACLE_YEAR, ORACLE_CODES = "2015", ("870323", "843351", "845811")
+ORACLE = """
+BLR>RUS 60 20 40, BLR>KAZ 6 4 5, BLR>CHN 2 10 3, BLR>DEU 4 6 2,
+RUS>BLR 30 45 10, RUS>KAZ 20 25 15, RUS>CHN 10 120 20, RUS>DEU 5 60 3,
+KAZ>BLR 1 3 2, KAZ>RUS 8 15 10, KAZ>CHN 2 50 4, KAZ>DEU 1 20 1,
+CHN>BLR 25 8 2, CHN>RUS 150 60 15, CHN>KAZ 70 20 6, CHN>DEU 300 80 10,
+DEU>BLR 12 9 1, DEU>RUS 40 30 5, DEU>KAZ 15 8 1, DEU>CHN 200 90 8
+"""
 
 
 class Marts:
@@ -44,27 +53,38 @@ class Marts:
 def marts(tmp_path_factory: pytest.TempPathFactory) -> Marts:
     """Marts of the synthetic files below; built once."""
     folder = tmp_path_factory.mktemp("marts")
-    settings = Settings(home=folder / "home", inbox=folder / "inbox", pairs=("BLR-RUS", "DEU-RUS"))
-    for dataset, name, content in FILES:
+    if SAMPLES_FOLDER.is_dir():
+        real = (("customs_comtrade_flows", "china_from_russia.csv", _china_from_russia()),)
+        return built(folder, (*FILES, *real), "BLR-RUS,DEU-RUS")
+    return built(folder, FILES, "BLR-RUS,DEU-RUS")
+
+
+@pytest.fixture(scope="session")
+def oracle(tmp_path_factory: pytest.TempPathFactory) -> Marts:
+    """Marts of the five countries of ORACLE and nothing else; built once."""
+    files = (("customs_comtrade_flows", "oracle.json", _oracle()),)
+    return built(tmp_path_factory.mktemp("oracle"), files, "BLR-RUS")
+
+
+def built(folder: Path, files: tuple[tuple[str, str, str | bytes], ...], pairs: str) -> Marts:
+    """Ingest files of datasets and build the marts of some pairs."""
+    settings = Settings(home=folder / "home", inbox=folder / "inbox")
+    for dataset, name, content in files:
         path = folder / name
-        path.write_text(content, encoding="utf-8")
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
         outcome = ingest(settings, dataset, str(path))
         assert outcome.state == "accepted", outcome.message
-        assert outcome.rows_landed == outcome.rows_read > 0
-    if SAMPLES_FOLDER.is_dir():
-        path = folder / "china_from_russia.csv"
-        path.write_bytes(_china_from_russia())
-        assert ingest(settings, "customs_comtrade_flows", str(path)).state == "accepted"
+        assert outcome.rows_landed + outcome.rows_duplicate == outcome.rows_read > 0
     # In a process of its own: other tests fork, and dbt leaves threads behind.
-    built = subprocess.run(
+    answered = subprocess.run(
         [sys.executable, "-m", "dvina", "build"],
-        env={**os.environ, "DVINA_HOME": str(settings.home), "DVINA_PAIRS": "BLR-RUS,DEU-RUS"},
+        env={**os.environ, "DVINA_HOME": str(settings.home), "DVINA_PAIRS": pairs},
         capture_output=True,
         text=True,
         check=False,
         timeout=240,
     )
-    assert built.stdout.startswith("published"), built.stdout + built.stderr
+    assert answered.stdout.startswith("published"), answered.stdout + answered.stderr
     log = (settings.home / "dbt" / "logs" / "dbt.log").read_text(encoding="utf-8")
     assert " WARN=0 " in log.rpartition("Done. PASS=")[2]
     return Marts(settings.home)
@@ -128,6 +148,20 @@ def _comtrade() -> str:
         record(reporter=BLR, partner=CAN, code="870191", value=100, period="2019"),
     ]
     return answer(*levels, *broken_down, *vintages, *year_and_months, *others)
+
+
+def _oracle() -> str:
+    codes = {"BLR": BLR, "RUS": RUS, "KAZ": KAZ, "CHN": CHN, "DEU": DEU}
+    records = []
+    for flow in ORACLE.replace("\n", " ").split(","):
+        pair, *values = flow.split()
+        exporter, importer = pair.split(">")
+        for code, value in zip(ORACLE_CODES, values, strict=True):
+            records.append(
+                record(reporter=codes[exporter], partner=codes[importer], code=code,
+                       value=int(value), period=ORACLE_YEAR, classificationCode="H4")
+            )  # fmt: skip
+    return answer(*records)
 
 
 def _fcs() -> str:

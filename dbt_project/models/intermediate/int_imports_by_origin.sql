@@ -1,0 +1,77 @@
+{% set members = "'" ~ var('union_members') | join("', '") ~ "'" %}
+
+with
+
+cells as (
+
+    select *
+    from {{ ref('int_trade_matrix_by_year') }}
+    where {{ in_indicators('sector_id') }} and value_usd is not null and importer_code in ({{ members }})
+
+),
+
+imports as (
+
+    select
+        importer_code,
+        sector_id,
+        period,
+        coalesce(sum(value_usd) filter (where exporter_code in ({{ members }})), 0)
+            as union_imports_usd,
+        coalesce(sum(value_usd) filter (where exporter_code not in ({{ members }})), 0)
+            as third_imports_usd,
+        cast(count(distinct exporter_code) as integer) as supplier_count,
+        min(month_count) as month_count
+    from cells
+    group by importer_code, sector_id, period
+
+),
+
+with_output as (
+
+    select
+        imports.importer_code,
+        imports.sector_id,
+        imports.period,
+        cast(imports.union_imports_usd as decimal(18, 2)) as union_imports_usd,
+        cast(imports.third_imports_usd as decimal(18, 2)) as third_imports_usd,
+        cast(imports.union_imports_usd + imports.third_imports_usd as decimal(18, 2)) as imports_usd,
+        cast(output.output_usd as decimal(18, 2)) as output_usd,
+        cast(totals.exports_usd as decimal(18, 2)) as exports_usd,
+        imports.supplier_count,
+        imports.month_count
+    from imports
+    inner join {{ ref('int_trade_totals_by_country') }} as totals
+        on
+            imports.importer_code = totals.country_code
+            and imports.sector_id = totals.sector_id
+            and imports.period = totals.period
+    left join {{ ref('sector_output') }} as output
+        on
+            imports.importer_code = output.country_code
+            and imports.sector_id = output.sector_id
+            and imports.period = output.period
+
+),
+
+-- what is used at home: output that was not exported, and imports
+with_use as (
+
+    select
+        *,
+        case when output_usd - exports_usd >= 0 then output_usd - exports_usd end as domestic_usd
+    from with_output
+
+),
+
+imports_by_origin as (
+
+    select
+        *,
+        case when domestic_usd is null then 'imports' else 'apparent consumption' end as share_basis,
+        imports_usd + coalesce(domestic_usd, 0) as use_usd
+    from with_use
+
+)
+
+select * from imports_by_origin

@@ -1,0 +1,64 @@
+with
+
+shares as (
+
+    select
+        *,
+        third_imports_usd / nullif(use_usd, 0) as third_share,
+        union_imports_usd / nullif(use_usd, 0) as union_share,
+        domestic_usd / nullif(use_usd, 0) as domestic_share
+    from {{ ref('int_imports_by_origin') }}
+
+),
+
+-- against the year before, where that was measured the same way
+changes as (
+
+    select
+        shares.*,
+        shares.third_share - year_before.third_share as third_share_change,
+        shares.union_share - year_before.union_share as union_share_change,
+        shares.domestic_share - year_before.domestic_share as domestic_share_change
+    from shares
+    left join shares as year_before
+        on
+            shares.importer_code = year_before.importer_code
+            and shares.sector_id = year_before.sector_id
+            and cast(shares.period as integer) = cast(year_before.period as integer) + 1
+            and shares.share_basis = year_before.share_basis
+            and shares.month_count = year_before.month_count
+
+),
+
+substitution as (
+
+    select
+        importer_code,
+        sector_id,
+        period,
+        'A' as frequency,
+        union_imports_usd,
+        third_imports_usd,
+        imports_usd,
+        exports_usd,
+        output_usd,
+        share_basis,
+        cast(third_share as decimal(18, 6)) as third_country_share,
+        cast(union_share as decimal(18, 6)) as union_share,
+        cast(domestic_share as decimal(18, 6)) as domestic_share,
+        cast(third_share_change as decimal(18, 6)) as third_country_share_change,
+        cast(union_share_change as decimal(18, 6)) as union_share_change,
+        cast(domestic_share_change as decimal(18, 6)) as domestic_share_change,
+        cast(-third_share_change * use_usd as decimal(18, 6)) as displaced_usd,
+        cast(union_share_change * use_usd as decimal(18, 6)) as displaced_by_union_usd,
+        cast(domestic_share_change * use_usd as decimal(18, 6)) as displaced_by_domestic_usd,
+        supplier_count,
+        case
+            when month_count < 12 then 'partial: ' || month_count || ' of 12 months'
+            else 'suppliers at hand'
+        end as coverage
+    from changes
+
+)
+
+select * from substitution
