@@ -44,6 +44,11 @@ class Marts:
         """Ask the models that the marts are built from."""
         return self._ask(self._home / "warehouse.duckdb", query)
 
+    def compiled(self, model: str) -> str:
+        """The SQL that dbt built a model with."""
+        (path,) = (self._home / "dbt/target/compiled").rglob(f"{model}.sql")
+        return path.read_text(encoding="utf-8")
+
     def _ask(self, database: Path, query: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(database, read_only=True) as reader:
             return reader.execute(query).fetchall()
