@@ -25,7 +25,7 @@ from warehouse.commit import commit_pending, pending
 from warehouse.database import open_warehouse
 from warehouse.errors import LockTimeout, UnknownLoad
 from warehouse.lock import writer_lock
-from warehouse.seal import seal
+from warehouse.seal import measuring, seal
 
 _POLL_S = 0.25
 
@@ -170,7 +170,8 @@ def _land(
 ) -> tuple[Landed, str | None]:
     try:
         source = open_source(contract, fetching.path, fetching.origin)
-        manifest = segments.write_segments(contract, source, fetching, place, scope)
+        with measuring(contract, place.folder, place.load_id) as closed:
+            manifest = segments.write_segments(contract, source, fetching, place, scope, closed)
         reached("ingest.fetched")
         manifest = seal(contract, place.folder, manifest)
         _check_counts(manifest)

@@ -125,11 +125,11 @@ class Workplace:
         try:
             _write(self.folder / MANIFEST, json.dumps(asdict(manifest), indent=1))
             for path in self.folder.iterdir():
-                _flush(path)
-            _flush(self.folder)
+                flush(path)
+            flush(self.folder)
             target.parent.mkdir(parents=True, exist_ok=True)
             self.folder.rename(target)
-            _flush(target.parent)
+            flush(target.parent)
         except OSError as error:
             raise storage_failed(self.dataset, self.load_id, error) from error
         return Landed(manifest, target)
@@ -331,11 +331,12 @@ def _writer() -> dict[str, Any]:
 def _write(path: Path, text: str) -> None:
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     aside.write_text(text, encoding="utf-8")
-    _flush(aside)
+    flush(aside)
     aside.replace(path)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Bring a file or directory to the disk; what is there already takes no time."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,12 +1,14 @@
 """Writes segments: Parquet files that are never changed, and refused rows beside them.
 
 A segment ends after SEGMENT_ROWS rows, or with the run of records that it holds; a segment of such
-a run may be taken over from an earlier load. One write is in flight while the caller goes on.
+a run may be taken over from an earlier load. One write is in flight while the caller goes on, and
+whoever wants to look at segments is told of each as soon as it is whole.
 """
 
 import hashlib
 import os
 import shutil
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -22,14 +24,16 @@ from ingest.steps import reached
 
 SEGMENT_ROWS = 1_000_000
 ROW_GROUP_ROWS = 122_880
+Closed = Callable[[Path], None]  # is told of a segment that is whole
 
 
 class SegmentWriter:
     """Writes landed and refused batches to Parquet, a new segment every SEGMENT_ROWS rows."""
 
-    def __init__(self, contract: Contract, folder: Path) -> None:
+    def __init__(self, contract: Contract, folder: Path, closed: Closed | None = None) -> None:
         self._schema = contract.schema
         self._folder = folder
+        self._closed = closed
         self._writer: pq.ParquetWriter | None = None
         # One write is in flight while the next batch is cast: compression leaves Python alone.
         self._thread = ThreadPoolExecutor(1)
@@ -45,7 +49,7 @@ class SegmentWriter:
     def __enter__(self) -> "SegmentWriter":
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             self._settle()
         finally:
@@ -53,6 +57,8 @@ class SegmentWriter:
             self._quarantine.close()
             if self._writer:
                 self._writer.close()
+        if self._writer and kind is None:
+            self._tell()
 
     def add(self, landed: pa.RecordBatch, refused: pa.RecordBatch) -> None:
         """Append one cast batch."""
@@ -98,6 +104,7 @@ class SegmentWriter:
                 _link(measured, self._folder / f"{STATS}-{who}-{_number(name)}.parquet")
         self.runs[name] = [key, known.rows, known.sha256]
         self.landed += known.rows
+        self._tell()
         return True
 
     def _settle(self) -> None:
@@ -111,6 +118,11 @@ class SegmentWriter:
         if self._writer:
             self._writer.close()
             self._writer = None
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._closed:
+            self._closed(self._folder / self.names[-1])
 
     def _next_name(self) -> str:
         return f"segment-{len(self.names):05d}.parquet"

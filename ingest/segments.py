@@ -1,6 +1,6 @@
 """Lands a source: casts it batch by batch into Parquet, and refused rows beside them.
 
-Memory is two runs of records: one is cast and written while the bytes of the next are read. What
+Memory is three runs of records: one is written while the next is cast and a third is read. What
 is wrong with a whole source (types, scope, counts) is found here and refuses it.
 """
 
@@ -31,7 +31,7 @@ from ingest.landing import (
     now,
     storage_failed,
 )
-from ingest.segment_writer import SegmentWriter
+from ingest.segment_writer import Closed, SegmentWriter
 from ingest.sources import Part, Recurring, Source
 from ingest.steps import reached
 
@@ -46,6 +46,7 @@ def write_segments(
     fetching: Fetching | Fetched,
     place: Workplace,
     scope: dict[str, list[str]] | None = None,
+    closed: Closed | None = None,
 ) -> Manifest:
     """Cast a source into segments and quarantine aside; the manifest still lacks duplicates.
 
@@ -55,12 +56,13 @@ def write_segments(
     ``scope`` says to which prefixes of which columns a query was cut; a row outside it refuses
     the source.
 
+    ``closed`` is told of each segment as soon as it is whole, while the next ones are read.
     ``fetching`` is waited for when all is written. Raises SourceRefused and its kinds,
     CountsDisagree when the reader's rows are not the records counted in the bytes, StorageFailed
     when the disk refuses.
     """
     try:
-        with SegmentWriter(contract, place.folder) as segments:
+        with SegmentWriter(contract, place.folder, closed) as segments:
             known = known_runs(place.landing, contract.dataset, contract.identity)
             for run, casts in _runs_ahead(contract, source, segments, {} if scope else known):
                 for cast in casts:
@@ -115,7 +117,7 @@ def _runs_ahead(
 ) -> Iterator[tuple[_Run, Iterator[CastBatch]]]:
     """Runs in order, each with its batches, which a few threads parse and cast ahead.
 
-    While one run is cast the bytes of the next are read.
+    While one run is written the next is cast and the bytes of a third are read.
     """
     with ThreadPoolExecutor(WORKERS) as pool:
         ahead: deque[Future[CastBatch]] = deque()
@@ -127,13 +129,16 @@ def _runs_ahead(
         try:
             before: _Run | None = None
             for run in _runs(source.parts()):
-                if before:
-                    yield before, taken(len(ahead))
-                    before = None
-                if run.key in known and segments.link(run.key, known[run.key]):
-                    continue
+                if run.key in known:
+                    if before:
+                        yield before, taken(len(ahead))
+                        before = None
+                    if segments.link(run.key, known[run.key]):
+                        continue
                 for part in run.parts:
                     ahead.append(pool.submit(_cast_part, contract, part))
+                if before:
+                    yield before, taken(len(before.parts))
                 before = run
             if before:
                 yield before, taken(len(ahead))

@@ -1,11 +1,16 @@
 """Seals what was written aside: takes repeats out, measures each slice, names its content.
 
-All of it is one DuckDB in memory over the Parquet segments, bounded and spilling; no lock is
-held. A fingerprint is the sum of the rows' hashes and their number, over the typed values: it
-does not depend on the order of rows or the bytes of the source.
+All of it is DuckDB in memory over the Parquet segments, bounded and spilling; no lock is held.
+Segments may be measured while others are still written. A fingerprint is the sum of the rows'
+hashes and their number, over the typed values: it does not depend on the order of rows or the
+bytes of the source.
 """
 
 import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +19,7 @@ import pyarrow.parquet as pq
 
 from ingest.contract import Contract
 from ingest.contract_column import Column
-from ingest.landing import EXACTLY, NO_UNITS, QUARANTINE, STATS, UNITS, Manifest, sealed
+from ingest.landing import EXACTLY, NO_UNITS, QUARANTINE, STATS, UNITS, Manifest, flush, sealed
 from warehouse.database import STORAGE_ERRORS, literal, open_memory, quote
 from warehouse.errors import WarehouseError
 
@@ -27,10 +32,35 @@ def seal(contract: Contract, folder: Path, manifest: Manifest) -> Manifest:
     try:
         return _seal(contract, folder, manifest)
     except (*STORAGE_ERRORS, OSError) as error:
-        raise WarehouseError(
-            f"{contract.dataset} load {manifest.load_id}: the landing cannot be written: {error}. "
-            "Nothing was landed. Make space or mend the permission, then run again."
-        ) from error
+        raise _storage_failed(contract, manifest.load_id, error) from error
+
+
+@contextmanager
+def measuring(contract: Contract, folder: Path, load_id: str) -> Iterator[Callable[[Path], None]]:
+    """Takes segments that are whole, to measure and flush them beside the body's own work.
+
+    ``seal`` then finds them measured. Raises WarehouseError when the disk refuses.
+    """
+    with open_memory(folder) as connection, ThreadPoolExecutor(1, "dvina-measure") as pool:
+        waiting = []
+        measure = partial(_measure_segment, connection, contract)
+        try:
+            yield lambda segment: waiting.append(pool.submit(measure, segment))
+            try:
+                for measured in waiting:
+                    measured.result()
+            except (*STORAGE_ERRORS, OSError) as error:
+                raise _storage_failed(contract, load_id, error) from error
+        finally:
+            for measured in waiting:
+                measured.cancel()
+
+
+def _storage_failed(contract: Contract, load_id: str, error: Exception) -> WarehouseError:
+    return WarehouseError(
+        f"{contract.dataset} load {load_id}: the landing cannot be written: {error}. "
+        "Nothing was landed. Make space or mend the permission, then run again."
+    )
 
 
 def _seal(contract: Contract, folder: Path, manifest: Manifest) -> Manifest:
@@ -96,13 +126,7 @@ def _measure(
     """
     by = "".join(f"{quote(name)}, " for name in contract.revision.by)
     for name in manifest.segments:
-        target = folder / _stats(name)
-        if not target.is_file():
-            connection.execute(
-                f"copy (select {by}{', '.join(_measures(contract))} from "
-                f"read_parquet({literal(str(folder / name))}) "
-                f"{f'group by {by[:-2]}' if by else ''}) to {literal(str(target))} (format parquet)"
-            )
+        _measure_segment(connection, contract, folder / name)
     files = ", ".join(literal(str(folder / _stats(name))) for name in manifest.segments)
     connection.execute(f"create temp table slices as select * from read_parquet([{files}])")
     pairs = ", ".join(f"{quote(name)} := {quote(name)}" for name in contract.revision.by)
@@ -118,6 +142,23 @@ def _measure(
     answer = connection.execute(f"select {whole} from slices").fetchone()
     assert answer is not None
     return {column.name: value for column, value in zip(contract.columns, answer, strict=True)}
+
+
+def _measure_segment(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, segment: Path
+) -> None:
+    """Write a segment's measures beside it, unless they are there."""
+    target = segment.with_name(_stats(segment.name))
+    if target.is_file():
+        return
+    by = "".join(f"{quote(name)}, " for name in contract.revision.by)
+    connection.execute(
+        f"copy (select {by}{', '.join(_measures(contract))} from "
+        f"read_parquet({literal(str(segment))}) "
+        f"{f'group by {by[:-2]}' if by else ''}) to {literal(str(target))} (format parquet)"
+    )
+    flush(segment)
+    flush(target)
 
 
 def _stats(segment: str) -> str:
