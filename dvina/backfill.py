@@ -7,36 +7,32 @@ it ended. Where the publisher tells no date a slice is asked for again; its load
 nothing when the rows are the same.
 """
 
-import json
 import os
 import re
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from pydantic import SecretStr
 
 from dvina import pipeline
 from dvina.settings import Settings
+from dvina.slices import Finish, IngestFile, SliceOutcome, Slices, one_ahead, one_behind
 from ingest.contract import load_contract
-from ingest.errors import ContractError, StorageFailed
+from ingest.errors import ContractError
 from ingest.fetching.areas import shipped_areas
 from ingest.fetching.comtrade import Collected, Comtrade
 from ingest.fetching.comtrade_api import BASE, Api
 from ingest.fetching.comtrade_query import LEVELS, Query, apart
 from ingest.fetching.errors import (
     AnswerRefused,
-    FetchFailed,
     KeyRefused,
     QueryWrong,
     QuotaExhausted,
 )
 from ingest.fetching.http import Manners, PoliteClient
-from ingest.landing import now
 
 KEY_VARIABLE, URL_VARIABLE = "DVINA_COMTRADE_KEY", "DVINA_COMTRADE_URL"
 CONTACT_VARIABLE = "DVINA_CONTACT"  # an address of the operator, told to publishers
@@ -45,36 +41,6 @@ COMMODITIES = ("AG6",)  # subheadings: what the sectors are made of
 MAX_PERIODS = 1200
 FINAL = (QueryWrong, AnswerRefused, ContractError, KeyRefused, QuotaExhausted)
 _YEAR, _MONTH = re.compile(r"(\d{4})"), re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
-
-IngestFile = Callable[[Path, dict[str, list[str]]], pipeline.Outcome]
-
-
-@dataclass(frozen=True)
-class SliceOutcome:
-    """What became of one slice.
-
-    ``state`` is skipped (not released anew), empty (the publisher has no rows), or the state of
-    its load: accepted, rejected, unchanged, withdrawn. ``rows`` were fetched.
-    """
-
-    reporter: str
-    period: str
-    commodities: str
-    state: str
-    rows: int = 0
-    load_id: str = ""
-    message: str = ""
-
-
-@dataclass(frozen=True)
-class Note:
-    """A slice as it was fetched the last time; it stands in a file of its own."""
-
-    state: str
-    rows: int
-    released: str  # by the publisher's clock; empty when it did not tell
-    load_id: str
-    fetched_at: str
 
 
 def backfill(
@@ -114,17 +80,24 @@ def backfill(
         for group in apart(commodities or LEVELS)
     ]
 
-    def through_pipeline(path: Path, scope: dict[str, list[str]]) -> pipeline.Outcome:
-        return pipeline.ingest(settings, dataset, str(path), scope=scope, owned=True)
+    def through_pipeline(collected: Collected) -> Finish:
+        judged = pipeline.land_and_judge(
+            settings, dataset, str(collected.path), collected.scope, within=collected.within,
+            owned=True,
+        )  # fmt: skip
+        if isinstance(judged, pipeline.Outcome):
+            return lambda: judged
+        return lambda: pipeline.settle(settings, judged)
 
     outcomes = []
     with nullcontext(comtrade) if comtrade else open_comtrade(dataset) as source:
-        slices = _Slices(source, settings.home / "fetching" / dataset, force)
-        with closing(_one_ahead(slices.fetch, queries)) as found:
-            for fetched in found:
-                outcomes.append(slices.settle(fetched, ingest_file or through_pipeline))
+        slices = Slices(source, settings.home / "fetching" / dataset, force)
+        land = partial(slices.land, ingest_file=ingest_file or through_pipeline)
+        with closing(one_ahead(slices.fetch, queries)) as found:
+            for outcome in one_behind(land, found):
+                outcomes.append(outcome)
                 if progress:
-                    progress(outcomes[-1])
+                    progress(outcome)
     return outcomes
 
 
@@ -182,104 +155,6 @@ def open_comtrade(
         yield Comtrade(Api(client, key, base=base), shipped_areas())
 
 
-@dataclass(frozen=True)
-class _Fetched:
-    """A slice that was asked for; without ``collected`` it stands as it is known."""
-
-    query: Query
-    released: str
-    collected: Collected | None
-    known: Note | None
-
-    def drop(self) -> None:
-        """Remove what was fetched and will not be ingested."""
-        if self.collected is not None:
-            self.collected.path.unlink(missing_ok=True)
-
-
-def _one_ahead(
-    fetch: Callable[[Query], _Fetched], queries: Sequence[Query]
-) -> Generator[_Fetched, None, None]:
-    """What was fetched, in order; the next slice is fetched while one is ingested."""
-    with ThreadPoolExecutor(1, thread_name_prefix="dvina-fetch") as pool:
-        ahead: Future[_Fetched] | None = None
-        try:
-            for query in queries:
-                before, ahead = ahead, pool.submit(fetch, query)
-                if before is not None:
-                    yield before.result()
-            if ahead is not None:
-                last, ahead = ahead, None
-                yield last.result()
-        finally:
-            if ahead is not None and not ahead.cancel() and ahead.exception() is None:
-                ahead.result().drop()
-
-
-class _Slices:
-    """Brings slices one after the other and keeps a note of each."""
-
-    def __init__(self, comtrade: Comtrade, folder: Path, force: bool) -> None:
-        self._comtrade, self._folder, self._force = comtrade, folder, force
-        self._releases: dict[tuple[str, str], dict[str, str]] = {}
-
-    def fetch(self, query: Query) -> "_Fetched":
-        """Ask for a slice, unless it was fetched since it was released."""
-        released = self._released(query)  # asked before the rows: a release between is seen later
-        known = None if self._force else _read_note(self._note(query))
-        if known and released and known.released == released:
-            return _Fetched(query, released, None, known)
-        return _Fetched(query, released, self._comtrade.fetch(query, self._folder), known)
-
-    def settle(self, fetched: "_Fetched", ingest_file: IngestFile) -> SliceOutcome:
-        """Ingest what was fetched and take a note of it."""
-        query, known = fetched.query, fetched.known
-        if fetched.collected is None:
-            assert known is not None
-            told = f"released {fetched.released[:10]}, fetched {known.fetched_at[:10]} already"
-            return self._outcome(query, "skipped", known.rows, known.load_id, told)
-        outcome = self._ingest(query, fetched.collected, ingest_file)
-        if outcome.state != "rejected":
-            note = Note(outcome.state, outcome.rows, fetched.released, outcome.load_id, now())
-            _write_note(self._note(query), note)
-        return outcome
-
-    def _note(self, query: Query) -> Path:
-        return self._folder / f".{query.file_name(self._comtrade.areas)}"
-
-    def _ingest(self, query: Query, collected: Collected, ingest_file: IngestFile) -> SliceOutcome:
-        try:
-            if not collected.rows:
-                return self._outcome(query, "empty", 0, "", "the publisher has no rows")
-            done = ingest_file(collected.path, collected.scope)
-        finally:
-            collected.path.unlink(missing_ok=True)
-        message = "; ".join((done.message, *collected.notes))
-        return self._outcome(query, done.state, collected.rows, done.load_id, message)
-
-    def _released(self, query: Query) -> str:
-        """When the slice was released last; empty when the publisher does not tell."""
-        reporter, period = query.reporters[0], query.periods[0]
-        kind = (reporter, query.path)
-        if kind not in self._releases:
-            try:
-                told = self._comtrade.releases(reporter, query, self._folder)
-            except (KeyRefused, QuotaExhausted):
-                raise
-            except (FetchFailed, AnswerRefused):
-                told = {}
-            self._releases[kind] = told
-        return self._releases[kind].get(period, "")
-
-    def _outcome(
-        self, query: Query, state: str, rows: int, load_id: str, message: str
-    ) -> SliceOutcome:
-        area, period = self._comtrade.areas.code(query.reporters[0]), query.periods[0]
-        shown = period if len(period) == 4 else f"{period[:4]}-{period[4:]}"
-        commodities = ",".join(query.commodities or ("all",))
-        return SliceOutcome(area, shown, commodities, state, rows, load_id, message)
-
-
 def _check_dataset(dataset: str) -> None:
     if KIND not in load_contract(dataset).format.kinds:
         raise QueryWrong(f"{dataset}: only datasets of UN Comtrade can be asked for by period.")
@@ -316,22 +191,3 @@ def _range(text: str) -> Iterator[str]:
 
 def _month(found: re.Match[str]) -> int:
     return int(found[1]) * 12 + int(found[2]) - 1
-
-
-def _read_note(path: Path) -> Note | None:
-    try:
-        return Note(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def _write_note(path: Path, note: Note) -> None:
-    aside = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        aside.write_text(json.dumps(asdict(note)), encoding="utf-8")
-        aside.replace(path)
-    except OSError as error:
-        raise StorageFailed(
-            f"{path.name} cannot be written to {path.parent}: {error.strerror}. "
-            "Make space or mend the permission, then run again."
-        ) from error

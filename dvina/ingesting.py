@@ -52,7 +52,8 @@ def ingest_periods(
     as_json: bool,
 ) -> None:
     """Ask the publisher for every period of a range; raises typer.Exit when one is rejected."""
-    from dvina.backfill import SliceOutcome, backfill
+    from dvina.backfill import backfill
+    from dvina.slices import SliceOutcome
 
     def told(done: SliceOutcome) -> None:
         if not as_json:

@@ -71,6 +71,25 @@ def ingest(
 
     Raises ContractError, SourceMissing, FetchFailed, StorageFailed, LockTimeout.
     """
+    judged = land_and_judge(settings, dataset, origin, scope, progress, owned=owned)
+    return judged if isinstance(judged, Outcome) else settle(settings, judged)
+
+
+def land_and_judge(
+    settings: Settings,
+    dataset: str,
+    origin: str,
+    scope: dict[str, list[str]] | None = None,
+    progress: remote.Progress | None = None,
+    *,
+    within: dict[str, list[str]] | None = None,
+    owned: bool = False,
+) -> Landed | Outcome:
+    """All of ``ingest`` that needs no lock: a load to ``settle``, or that it changes nothing.
+
+    ``within`` is what else a query asked for (column -> values): other rows refuse the source.
+    Raises ContractError, SourceMissing, FetchFailed, StorageFailed.
+    """
     contract = load_contract(dataset)
     home = settings.home
     clean_up(settings)
@@ -81,20 +100,20 @@ def ingest(
             remote.at_hand(settings, contract, origin, progress) as path,
             archive.fetching(contract, path, home / "archive", owned=owned) as fetching,
         ):
-            landed, refusal = _land(contract, fetching, place, scope)
+            landed, refusal = _land(contract, fetching, place, scope, within)
     except BaseException:
         place.discard()
         raise
     reached("ingest.landed")
     if refusal:
         _refuse(landed, refusal)
-        return settle(settings, landed)
+        return landed
     stands = side.standing(home, contract, landed)
     if stands:
         landing.remove(landed)
         return _unchanged(landed.manifest, stands)
     judge_landed(contract, landed)
-    return settle(settings, landed)
+    return landed
 
 
 def judge_landed(contract: Contract, landed: Landed) -> dict[str, Any]:
@@ -167,11 +186,14 @@ def _land(
     fetching: archive.Fetching | archive.Fetched,
     place: Workplace,
     scope: dict[str, list[str]] | None,
+    within: dict[str, list[str]] | None,
 ) -> tuple[Landed, str | None]:
     try:
         source = open_source(contract, fetching.path, fetching.origin)
         with measuring(contract, place.folder, place.load_id) as closed:
-            manifest = segments.write_segments(contract, source, fetching, place, scope, closed)
+            manifest = segments.write_segments(
+                contract, source, fetching, place, scope, closed, within
+            )
         reached("ingest.fetched")
         manifest = seal(contract, place.folder, manifest)
         _check_counts(manifest)

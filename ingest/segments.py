@@ -47,6 +47,7 @@ def write_segments(
     place: Workplace,
     scope: dict[str, list[str]] | None = None,
     closed: Closed | None = None,
+    within: dict[str, list[str]] | None = None,
 ) -> Manifest:
     """Cast a source into segments and quarantine aside; the manifest still lacks duplicates.
 
@@ -54,7 +55,8 @@ def write_segments(
     never changes, is linked.
 
     ``scope`` says to which prefixes of which columns a query was cut; a row outside it refuses
-    the source.
+    the source. So does one outside ``within``, which is what else was asked for: it is no part of
+    what the load covers, and a column that is not required may lack it.
 
     ``closed`` is told of each segment as soon as it is whole, while the next ones are read.
     ``fetching`` is waited for when all is written. Raises SourceRefused and its kinds,
@@ -64,11 +66,14 @@ def write_segments(
     try:
         with SegmentWriter(contract, place.folder, closed) as segments:
             known = known_runs(place.landing, contract.dataset, contract.identity)
-            for run, casts in _runs_ahead(contract, source, segments, {} if scope else known):
+            for run, casts in _runs_ahead(
+                contract, source, segments, {} if scope or within else known
+            ):
                 for cast in casts:
                     if not segments.landed + segments.refused:
                         _check_types(contract, fetching, cast)
                     _check_scope(contract, cast.landed, scope or {})
+                    _check_scope(contract, cast.landed, within or {}, may_lack=True)
                     segments.add(cast.landed, cast.refused)
                 segments.close_run(run.key)
     except OSError as error:
@@ -238,20 +243,36 @@ def _check_types(contract: Contract, fetching: Fetching | Fetched, first: CastBa
             )
 
 
-def _check_scope(contract: Contract, rows: pa.RecordBatch, scope: dict[str, list[str]]) -> None:
+def _check_scope(
+    contract: Contract,
+    rows: pa.RecordBatch,
+    scope: dict[str, list[str]],
+    *,
+    may_lack: bool = False,
+) -> None:
     for column, prefixes in scope.items():
-        if contract.column(column).type != "text":
+        if not pa.types.is_string(contract.column(column).arrow_type):
             raise ContractError(f"{contract.dataset}: a scope needs a text column, not {column}.")
-        values = rows[column].cast(pa.string())
-        inside = np.zeros(rows.num_rows, dtype=bool)
-        for prefix in prefixes:
-            fits = pc.starts_with(values, prefix.removeprefix(EXACTLY))
-            if prefix.startswith(EXACTLY):
-                fits = pc.equal(values, prefix.removeprefix(EXACTLY))
-            inside |= np.asarray(fits.fill_null(False))
+        lacking = may_lack and not contract.column(column).required
+        values = rows[column]
+        if pa.types.is_dictionary(values.type):
+            inside = _inside(values.dictionary, prefixes).take(values.indices)
+        else:
+            inside = _inside(values, prefixes)
+        inside = np.asarray(inside.fill_null(lacking))
         if not inside.all():
             at = int(np.flatnonzero(~inside)[0])
             raise SourceRefused(
                 f"{contract.dataset}: row {rows['_row'][at]} has {column} {values[at]}, "
                 f"outside the scope {', '.join(prefixes)} that was declared for the load."
             )
+
+
+def _inside(values: pa.Array, prefixes: list[str]) -> pa.BooleanArray:
+    """Which values have one of the prefixes, or are one of the whole values; null for null."""
+    whole = [p.removeprefix(EXACTLY) for p in prefixes if p.startswith(EXACTLY)]
+    inside = pc.if_else(pc.is_valid(values), pc.is_in(values, pa.array(whole, pa.string())), None)
+    for prefix in prefixes:
+        if not prefix.startswith(EXACTLY):
+            inside = pc.or_(inside, pc.starts_with(values, prefix))
+    return inside

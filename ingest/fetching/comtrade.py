@@ -9,7 +9,7 @@ all is read again, and given up after a few rounds. One answer at a time is held
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest.errors import StorageFailed
@@ -25,13 +25,18 @@ Progress = Callable[[int], None]  # rows that are here
 
 @dataclass(frozen=True)
 class Collected:
-    """A query's rows on disk; ``scope`` as Query.scope gives it, ``notes`` for people."""
+    """A query's rows on disk; ``scope`` as Query.scope gives it, ``notes`` for people.
+
+    ``within`` (as Query.within gives it) is what the file's reader has to hold its rows against:
+    they were not looked at here. It is empty where they were.
+    """
 
     path: Path
     rows: int
     parts: int
     scope: dict[str, list[str]]
     notes: tuple[str, ...] = ()
+    within: dict[str, list[str]] = field(default_factory=dict)
 
 
 class _Shifted(Exception):
@@ -48,8 +53,18 @@ class Comtrade:
         self._api, self._rounds = api, rounds
         self._lists = lists or Lists(partners=areas.numbers)
 
-    def fetch(self, query: Query, directory: Path, progress: Progress | None = None) -> Collected:
+    def fetch(
+        self,
+        query: Query,
+        directory: Path,
+        progress: Progress | None = None,
+        *,
+        read_later: bool = False,
+    ) -> Collected:
         """Bring a query's rows into one file of ``directory``; no rows are an answer, too.
+
+        ``read_later`` says that a reader of ours will read the file, count its records and hold
+        them against ``within``: then rows that came in one answer are not parsed here, too.
 
         Raises QueryWrong, AnswerRefused, HostileInput, FetchFailed and its kinds, StorageFailed.
         """
@@ -57,7 +72,7 @@ class Comtrade:
         why = ""
         for _ in range(self._rounds):
             with _scratch(self._api.dataset, directory) as (out, body):
-                reading = _Reading(self._api, self._lists, query, body, progress)
+                reading = _Reading(self._api, self._lists, query, body, progress, read_later)
                 try:
                     reading.write(out)
                     reading.prove()
@@ -65,7 +80,8 @@ class Comtrade:
                     why = str(shift)
                     continue
                 path = out.replace(directory / name)
-                return Collected(path, reading.rows, reading.parts, scope, reading.notes)
+                within = {} if reading.looked else query.within(self.areas)
+                return Collected(path, reading.rows, reading.parts, scope, reading.notes, within)
         raise PagesShifted(
             f"{self._api.who} gave no rows that hold together in {self._rounds} rounds of {name}: "
             f"{why}. Run again when its release is done, or ask for less at a time."
@@ -81,10 +97,18 @@ class _Reading:
     """One round of reading a query."""
 
     def __init__(
-        self, api: Api, lists: Lists, query: Query, body: Path, progress: Progress | None
+        self,
+        api: Api,
+        lists: Lists,
+        query: Query,
+        body: Path,
+        progress: Progress | None,
+        read_later: bool,
     ) -> None:
         self._api, self._lists, self._query, self._body = api, lists, query, body
         self._progress = progress or (lambda _rows: None)
+        self._read_later = read_later
+        self.looked = True  # at the rows of all parts
         self._witness: tuple[Query, str] | None = None  # a part, and what it held
         self.rows, self.parts = 0, 0
         self.notes: tuple[str, ...] = ()
@@ -123,7 +147,10 @@ class _Reading:
             return self._shorter(part)
         if answer.count >= self._api.limit:
             return self._smaller(part, answer.count)
-        self._check(answer, part)
+        # No rows are never read later, and parts are put together only when they are right.
+        self.looked = not (self._read_later and answer.count and part == self._query)
+        if self.looked:
+            self._check(answer, part)
         if part == self._query:  # it came in one answer, so there is nothing to put together
             self._body.replace(out)
         else:

@@ -104,6 +104,22 @@ class Query:
             "partner_code": [f"{EXACTLY}{code}" for code in partners] or [""],
         }
 
+    def within(self, areas: Areas) -> dict[str, list[str]]:
+        """What else every row must hold, by our columns: whole values, or missing where optional.
+
+        With the scope it says that a row was asked for.
+        """
+        layout = "{}" if self.frequency == "A" else "{:.4}-{:.2}"
+        asked = {
+            "reporter_code": [areas.code(number) for number in self.reporters],
+            "period": [layout.format(period, period[4:]) for period in self.periods],
+            "flow_code": list(self.flows or ()),
+            "second_partner_code": [TOTALS["partner2Code"]],
+            "transport_code": [TOTALS["motCode"]],
+            "customs_code": [TOTALS["customsCode"]],
+        }
+        return {name: [f"{EXACTLY}{v}" for v in values] for name, values in asked.items() if values}
+
     def file_name(self, areas: Areas) -> str:
         """The same for the same query: ``comtrade_C_A_HS_RUS_2020_M_all_87.json``."""
         reporters = [areas.codes.get(number, number) for number in self.reporters]

@@ -12,7 +12,6 @@ from pydantic import SecretStr
 
 from dvina import backfill as module
 from dvina.backfill import (
-    SliceOutcome,
     backfill,
     backfill_interval,
     months_or_years,
@@ -20,8 +19,10 @@ from dvina.backfill import (
 )
 from dvina.pipeline import Outcome
 from dvina.settings import Settings
+from dvina.slices import SliceOutcome
+from ingest.contract import load_contract
 from ingest.fetching.areas import shipped_areas
-from ingest.fetching.comtrade import Comtrade
+from ingest.fetching.comtrade import Collected, Comtrade
 from ingest.fetching.comtrade_api import Api
 from ingest.fetching.errors import FetchFailed, QueryWrong, QuotaExhausted
 from ingest.fetching.http import PoliteClient
@@ -34,6 +35,7 @@ from tests.ingest.fetching.publisher import (
     Play,
     Publisher,
     Said,
+    envelope,
     publishing,
     refused,
     row,
@@ -66,10 +68,12 @@ class Ingested:
         self.state = state
         self.files: list[tuple[str, dict[str, list[str]]]] = []
 
-    def __call__(self, path: Path, scope: dict[str, list[str]]) -> Outcome:
+    def __call__(self, collected: Collected) -> Callable[[], Outcome]:
+        path = collected.path
         assert path.stat().st_size > 100
-        self.files.append((path.name, scope))
-        return Outcome(DATASET, path.name, self.state, f"load{len(self.files)}", 1, 1, 0, 0, "told")
+        self.files.append((path.name, collected.scope))
+        load = f"load{len(self.files)}"
+        return lambda: Outcome(DATASET, path.name, self.state, load, 1, 1, 0, 0, "told")
 
 
 @pytest.fixture
@@ -258,10 +262,10 @@ def as_task(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Callable[...
     """The task against a publisher, with a load that ends as told."""
 
     def run(play: Play, state: str = "accepted") -> list[str]:
-        def ingest(
-            _s: Settings, _d: str, origin: str, scope: dict[str, list[str]], **_: bool
+        def land(
+            _s: Settings, _d: str, origin: str, scope: dict[str, list[str]], **_: Any
         ) -> Outcome:
-            return Ingested(state)(Path(origin), scope)
+            return Ingested(state)(Collected(Path(origin), 1, 1, scope))()
 
         with publishing(play) as publisher:
             monkeypatch.setenv("DVINA_COMTRADE_URL", publisher.url)
@@ -269,7 +273,7 @@ def as_task(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Callable[...
                 "AIRFLOW_CONN_COMTRADE", f'{{"conn_type": "http", "password": "{KEY}"}}'
             )
             monkeypatch.setattr("dvina.settings.settings", lambda: settings)
-            monkeypatch.setattr("dvina.pipeline.ingest", ingest)
+            monkeypatch.setattr("dvina.pipeline.land_and_judge", land)
             monkeypatch.setattr(module, "Manners", lambda **_: QUICK)
             try:
                 return backfill_interval(DATASET, BEGIN, PARAMS)
@@ -323,6 +327,44 @@ def test_a_backfill_ends_in_accepted_loads_and_repeats_as_unchanged(settings: Se
         ("2020", "BLR", 2000), ("2020", "BLR", 2000), ("2021", "BLR", 1000.5),
         ("2021", "BLR", 1000.5), ("2021", "WLD", 1000.5), ("2021", "WLD", 1000.5),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"motCode": 9}, {"customsCode": "C01"}, {"partner2Code": 9}, {"reporterCode": 112},
+        {"period": "2019"}, {"flowCode": "X"}, {"cmdCode": "8703"},
+    ],
+)  # fmt: skip
+def test_a_row_that_was_not_asked_for_refuses_the_slice(
+    settings: Settings, strange: dict[str, Any]
+) -> None:
+    wish: dict[str, Any] = {"flows": ["M"], "commodities": ["870323", "870324"]}
+    rows = [*ROWS[:4], {**ROWS[0], **strange}]
+    with comtrade(lambda asked: Said(404) if "getDa" in asked.path else envelope(rows)) as (at, _):
+        outcomes = backfill(settings, DATASET, "2020", ["RUS"], comtrade=at, **wish)
+    (key,) = strange
+    column = next(c.name for c in load_contract(DATASET).columns if c.source == key)
+    assert [one.state for one in outcomes] == ["rejected"]
+    assert f"row 5 has {column} " in outcomes[0].message
+
+
+def test_a_slice_that_is_shorter_than_it_says_is_rejected_and_asked_for_again(
+    settings: Settings,
+) -> None:
+    answers = [envelope(ROWS[:4], count=5), envelope(ROWS[:4])]
+
+    def play(asked: Asked) -> Said:
+        return Said(404) if "getDa" in asked.path else answers.pop(0)
+
+    with comtrade(play) as (source, _):
+        first, again = (
+            backfill(settings, DATASET, "2020", ["RUS"], flows=["M"], comtrade=source)[0]
+            for _ in range(2)
+        )
+    assert first.state == "rejected"
+    assert "tells of 5 records but holds 4" in first.message
+    assert again.state == "accepted"
 
 
 def accepted(settings: Settings) -> list[tuple[Any, ...]]:
