@@ -29,6 +29,11 @@ PROCUREMENT = (
     "procurement_eis_bids",
 )
 LOANS = ("loans_ids_flows",)
+REFERENCE = (
+    "reference_rates_cbr",
+    "reference_rates_ecb",
+    "reference_rates_nbrb",
+)
 PUBLISHED = Asset("dvina://published/current")
 
 

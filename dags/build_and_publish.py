@@ -11,6 +11,7 @@ from dags._wiring import (
     LOANS,
     PROCUREMENT,
     PUBLISHED,
+    REFERENCE,
     START,
     accepted,
     build_marts,
@@ -19,7 +20,7 @@ from dags._wiring import (
 
 @dag(
     dag_id="build_and_publish",
-    schedule=reduce(or_, map(accepted, (*CUSTOMS, *PROCUREMENT, *LOANS))),
+    schedule=reduce(or_, map(accepted, (*CUSTOMS, *PROCUREMENT, *LOANS, *REFERENCE))),
     start_date=START,
     catchup=False,
     max_active_runs=1,

@@ -110,7 +110,9 @@ def open_source(contract: Contract, path: Path, name: str = "") -> Source:
 def _kinds() -> dict[str, Kind]:
     """Readers by the name that contracts give them; the text reader takes what no other knows."""
     from ingest.sources.delimited import DelimitedText
+    from ingest.sources.ecb_rates import ECB_RATES
     from ingest.sources.json_records import COMTRADE_JSON
+    from ingest.sources.json_table import JSON_TABLE
     from ingest.sources.wide import IMF_WIDE
     from ingest.sources.workbook import EUROSTAT_XLSX
     from ingest.sources.xml_records import XML
@@ -118,7 +120,9 @@ def _kinds() -> dict[str, Kind]:
     return {
         "comtrade_json": COMTRADE_JSON,
         "csv": Kind(lambda _: True, DelimitedText),
+        "ecb_rates": ECB_RATES,
         "eurostat_xlsx": EUROSTAT_XLSX,
         "imf_wide": IMF_WIDE,
+        "json_table": JSON_TABLE,
         "xml": XML,
     }

@@ -1,0 +1,31 @@
+"""Brings in reference tables (rates, classifications): one task per dataset."""
+
+from airflow.sdk import dag, task
+
+from dags._wiring import DEFAULTS, REFERENCE, START, accepted, ingest_inbox
+
+
+@dag(
+    dag_id="ingest_reference",
+    schedule="@daily",
+    start_date=START,
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+    tags=["ingest", "reference"],
+)
+def ingest_reference() -> None:
+    """Bring in reference tables: exchange rates and classifications.
+
+    Each task takes the files of `inbox/<dataset>/` through contract, landing, Great Expectations
+    and ledger. Files that are in already change nothing and the task is skipped.
+
+    **When it fails**: the message names the dataset, file, column and row. The former data stays.
+    Look with `dvina loads` and `dvina quarantine show LOAD`; mend the file or the contract and
+    clear the task, or overrule with `dvina accept LOAD --reason ...`.
+    """
+    for dataset in REFERENCE:
+        task(task_id=dataset, outlets=[accepted(dataset)])(ingest_inbox)(dataset)
+
+
+ingest_reference()
