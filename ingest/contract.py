@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from ingest.contract_column import FILE_NAME, Column, column_of, complaints_of
+from ingest.contract_column import FILE_NAME, Column, column_of, complaints_of, stray_conditions
 from ingest.errors import ContractError
 
 CONTRACTS_DIR = Path(__file__).parent / "contracts"
@@ -288,6 +288,7 @@ def _check(contract: Contract, path: Path) -> None:
         *(f"a list cannot be in key, revision or scope: {n}" for n in _lists_that_name(contract)),
         *(f"masked column {n} is also landed" for n in contract.masked if n in _sources(contract)),
         *(complaint for column in contract.columns for complaint in complaints_of(column)),
+        *stray_conditions(contract.columns),
         *(
             f"rule {r.name}: severity {r.severity}"
             for r in contract.rules

@@ -5,7 +5,7 @@ are columns again, else of texts.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,8 @@ class Column:
     values: Mapping[str, str] = field(default_factory=dict)  # publisher's word -> our word
     lookup: str | None = None
     constant: str | None = None
+    # Columns beside it -> what their whole text must be for this one not to be read: XML only.
+    unless: Mapping[str, str] = field(default_factory=dict)
     fields: tuple["Column", ...] = ()  # of the structs in a list; without them its items are text
 
     @property
@@ -135,6 +137,17 @@ def complaints_of(column: Column) -> list[str]:
     elif column.fields:
         complaints.append(f"column {column.name}: only a list has 'fields'")
     return complaints
+
+
+def stray_conditions(columns: Sequence[Column]) -> Iterator[str]:
+    """What is wrong with 'unless' in columns that stand beside each other, in words."""
+    scalars = {column.name for column in columns if column.type != "list"}
+    for column in columns:
+        yield from stray_conditions(column.fields)
+        for other in column.unless.keys() - scalars:
+            yield f"column {column.name}: 'unless' names {other}, which does not stand beside it"
+        if column.unless and column.name not in scalars:
+            yield f"column {column.name}: a list has no 'unless'"
 
 
 def _complaints_of_list(column: Column) -> Iterator[str]:
