@@ -60,7 +60,11 @@ class XmlRecords:
         return (
             *(f"{count} {what}" for what, count in self._foreign.most_common(_MAX_TOLD)),
             *(f"unknown column {name[:60]}" for name in self._unknown()[:_MAX_TOLD]),
-            *(f"{path} comes again {count} times; the first counts" for path, count in repeated),
+            *(
+                f"{path} comes again {count} times; the first counts"
+                for path, count in repeated
+                if path not in self._told
+            ),
         )
 
     def parts(self) -> Iterator[Part]:
