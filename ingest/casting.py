@@ -17,6 +17,7 @@ from ingest.contract import Contract
 from ingest.contract_column import FILE_NAME, Column
 from ingest.nested import NestedCast, Within, as_text, cast_list
 from ingest.sources import Malformed, RawBatch
+from ingest.withheld import without_withheld
 
 QUARANTINE_SCHEMA = pa.schema(
     [
@@ -45,6 +46,7 @@ class CastBatch:
 
 def cast_batch(contract: Contract, raw: RawBatch) -> CastBatch:
     """Split a raw batch into typed rows and refused rows; together they are all of its rows."""
+    raw = without_withheld(contract, raw)
     count = raw.columns.num_rows
     reasons = _Reasons(count)
     arrays: list[pa.Array] = []

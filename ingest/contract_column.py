@@ -48,7 +48,7 @@ class Column:
     values: Mapping[str, str] = field(default_factory=dict)  # publisher's word -> our word
     lookup: str | None = None
     constant: str | None = None
-    # Columns beside it -> what their whole text must be for this one not to be read: XML only.
+    # Columns beside it -> what their whole text must be for this one not to be kept anywhere.
     unless: Mapping[str, str] = field(default_factory=dict)
     fields: tuple["Column", ...] = ()  # of the structs in a list; without them its items are text
 

@@ -7,7 +7,7 @@ namespaces never count. ``@name`` at the end takes an attribute, ``.`` the eleme
 list takes the items of all of them, in the order of the document.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ingest.contract_column import Column
@@ -35,14 +35,10 @@ class Node:
 
 @dataclass(frozen=True)
 class Leaf:
-    """A scalar column: its slots in a row, the first that is filled counts.
-
-    Where the whole text of a leaf beside it (by ``source``) fits the regex, it is not kept.
-    """
+    """A scalar column: its slots in a row, the first that is filled counts."""
 
     source: str
     slots: tuple[int, ...]
-    unless: Mapping[str, str]
 
 
 @dataclass
@@ -80,7 +76,6 @@ def local_name(tag: str) -> str:
 
 def _fill(table: Table, columns: Sequence[Column]) -> None:
     taken: set[str] = set()
-    sources = {column.name: str(column.source) for column in columns}
     for column in columns:
         source = str(column.source)
         if source in taken:
@@ -97,9 +92,7 @@ def _fill(table: Table, columns: Sequence[Column]) -> None:
             for path in paths:
                 table.root.at(list(_steps(path))).lists.append(inner)
         else:
-            slots = tuple(_leaf(table, path) for path in paths)
-            unless = {sources[name]: regex for name, regex in column.unless.items()}
-            table.leaves.append(Leaf(source, slots, unless))
+            table.leaves.append(Leaf(source, tuple(_leaf(table, path) for path in paths)))
 
 
 def _leaf(table: Table, path: str) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.sources.xml_paths import Leaf, Node, Table, local_name
+from ingest.sources.xml_paths import Node, Table, local_name
 
 Element = Any  # lxml's classes are made in C; what is used of them is checked by tests
 Row = list[str | None]
@@ -84,8 +84,7 @@ class Gathered:
         """Arrays by source of all rows since the last call."""
         rows, self._rows = self._rows, []
         slots = list(zip(*rows, strict=True)) if rows else [()] * self.table.width
-        found = {leaf.source: _first(slots, leaf.slots) for leaf in self.table.leaves}
-        arrays = {leaf.source: _kept(found, leaf) for leaf in self.table.leaves}
+        arrays = {leaf.source: _first(slots, leaf.slots) for leaf in self.table.leaves}
         for offsets, inner in zip(self._offsets, self.lists, strict=True):
             ends = pa.array([*offsets, len(inner)], pa.int32())
             arrays[inner.table.source] = pa.ListArray.from_arrays(ends, inner.items())
@@ -149,16 +148,6 @@ def _put(
             row[slot] = text
         else:
             repeated[paths[slot]] += 1
-
-
-def _kept(found: dict[str, pa.Array], leaf: Leaf) -> pa.Array:
-    """A leaf's texts without those that may not be kept for what stands beside them."""
-    values = found[leaf.source]
-    for source, regex in leaf.unless.items():
-        text = pc.utf8_trim_whitespace(found[source])
-        told = pc.match_substring_regex(text, pattern=f"(?s)^(?:{regex})$")
-        values = pc.if_else(pc.fill_null(told, False), None, values)
-    return values
 
 
 def _first(slots: Sequence[Sequence[str | None]], of: Sequence[int]) -> pa.Array:
