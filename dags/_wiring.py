@@ -27,6 +27,12 @@ PROCUREMENT = (
     "procurement_eis_purchases",
     "procurement_eis_lots",
     "procurement_eis_bids",
+    "procurement_eis_notices",
+    "procurement_eis_protocols",
+    "procurement_eis_contracts",
+    "procurement_eis_executions",
+    "procurement_ted_notices",
+    "procurement_wb_contracts",
 )
 LOANS = ("loans_ids_flows",)
 REFERENCE = (

@@ -305,5 +305,6 @@ def _some(kind: str) -> Any:
     some: dict[str, Callable[[], Any]] = {
         "integer": lambda: 1, "decimal": lambda: Decimal("1"), "boolean": lambda: True,
         "date": lambda: date(2024, 1, 1), "timestamp": lambda: datetime(2024, 1, 1),  # noqa: DTZ001
+        "list": list,
     }  # fmt: skip
     return some.get(kind, lambda: "x")()
