@@ -40,6 +40,7 @@ REFERENCE = (
     "reference_rates_ecb",
     "reference_rates_nbrb",
 )
+STREAMS = ("customs_declarations",)
 PUBLISHED = Asset("dvina://published/current")
 
 
@@ -87,6 +88,31 @@ def ingest_inbox(dataset: str) -> list[str]:
     if not loads:
         raise AirflowSkipException(f"{dataset}: nothing new in the inbox")
     return loads
+
+
+def drain_topic(dataset: str, window_s: float = 300) -> int:
+    """Read what waits in the dataset's topic; returns how many rows were committed.
+
+    Skips the task when there was none, so that no build is started; fails when a partition is
+    stopped.
+    """
+    from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+    from dvina.settings import settings
+    from dvina.streaming.service import Service, streamable
+
+    with retried_only_when_it_may_get_better():
+        service = Service(settings(), streamable([dataset]))
+        service.run(drain_s=window_s, told=False)
+    stopped = [trouble for flow in service.flows for trouble in flow.troubles]
+    if stopped:
+        raise AirflowFailException("\n".join(stopped))
+    if service.unwell():
+        raise OSError("; ".join(service.unwell()))  # a broker that does not answer: tried again
+    rows = sum(flow.rows_committed for flow in service.flows)
+    if not rows:
+        raise AirflowSkipException(f"{dataset}: no new message in the topic")
+    return rows
 
 
 def build_marts() -> str:

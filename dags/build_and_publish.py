@@ -13,6 +13,7 @@ from dags._wiring import (
     PUBLISHED,
     REFERENCE,
     START,
+    STREAMS,
     accepted,
     build_marts,
 )
@@ -20,7 +21,7 @@ from dags._wiring import (
 
 @dag(
     dag_id="build_and_publish",
-    schedule=reduce(or_, map(accepted, (*CUSTOMS, *PROCUREMENT, *LOANS, *REFERENCE))),
+    schedule=reduce(or_, map(accepted, (*CUSTOMS, *PROCUREMENT, *LOANS, *REFERENCE, *STREAMS))),
     start_date=START,
     catchup=False,
     max_active_runs=1,

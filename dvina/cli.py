@@ -249,6 +249,34 @@ def publish(
 
 
 @app.command()
+def stream(
+    datasets: Annotated[
+        list[str] | None, typer.Argument(help="Datasets with a topic; by default all.")
+    ] = None,
+    drain: Annotated[
+        float | None, typer.Option(help="Stop when all is read, or after so many seconds.")
+    ] = None,
+    new_epoch: Annotated[
+        str, typer.Option(help="Begin a new epoch of this topic, which was made anew.")
+    ] = "",
+    reason: Annotated[str, typer.Option(help="Why; kept in the ledger.")] = "",
+) -> None:
+    """Read topics and commit their messages in micro-batches, until SIGTERM."""
+    from dvina.streaming.epochs import begin_epoch
+    from dvina.streaming.service import serve
+
+    if new_epoch:
+        for line in begin_epoch(settings(), new_epoch, reason):
+            out.print(line, highlight=False, soft_wrap=True)
+        return
+    amiss = serve(settings(), datasets or (), drain)
+    for line in amiss:
+        err.print(f"[red]error:[/] {line}", highlight=False, soft_wrap=True)
+    if amiss:
+        raise typer.Exit(ENVIRONMENT_FAILED)
+
+
+@app.command()
 def forget(dataset: str) -> None:
     """Remove all archived bytes of a dataset."""
     from ingest.archive import forget as forget_bytes

@@ -6,7 +6,7 @@ seal, without a decision. What a killed process left behind is taken up by the n
 
 import getpass
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -140,10 +140,20 @@ def clean_up(settings: Settings) -> None:
     for landed in pending(settings.home):
         if landing.is_abandoned(landed):
             contract = load_contract(landed.manifest.dataset)
-            if side.standing(settings.home, contract, landed):
+            if landed.manifest.stream:
+                judge_landed(of_micro_batches(contract), landed)
+            elif side.standing(settings.home, contract, landed):
                 landing.remove(landed)
             else:
                 judge_landed(contract, landed)
+
+
+def of_micro_batches(contract: Contract) -> Contract:
+    """The contract by which a micro-batch is judged: it may be small, or hold bad messages only."""
+    assert contract.stream is not None
+    share = contract.stream.max_quarantined_share
+    limits = replace(contract.limits, min_rows=0, max_rows=None, max_quarantined_share=share)
+    return replace(contract, limits=limits)
 
 
 def commit(settings: Settings, wait_s: float | None = None) -> None:

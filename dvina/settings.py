@@ -35,6 +35,11 @@ class Settings(BaseSettings):
     lock_wait_s: float = Field(600, description="How long to wait for the writer's lock.")
     memory_limit: str = Field("1GB", description="DuckDB's memory bound while it builds.")
     contact: str = Field("", description="An address of the operator, told to publishers.")
+    brokers: str = Field("127.0.0.1:9092", description="Kafka brokers, host:port by comma.")
+    stream_group: str = Field("dvina", description="Consumer group of the stream service.")
+    stream_port: int = Field(9109, description="Loopback port of /metrics and /health; 0: any.")
+    stream_session_ms: int = Field(6000, description="After so long a silent consumer is dead.")
+    stream_most_waiting: int = Field(200, description="Landed micro-batches that may wait.")
     keep_versions: int = Field(5, ge=2, description="Published versions that are kept.")
 
     @field_validator("pairs", "union_members", mode="before")

@@ -18,6 +18,7 @@ import pyarrow as pa
 import yaml
 
 from ingest.contract_column import FILE_NAME, Column, column_of, complaints_of, stray_conditions
+from ingest.contract_stream import Stream, complaints_of_stream, stream_of
 from ingest.errors import ContractError
 
 CONTRACTS_DIR = Path(__file__).parent / "contracts"
@@ -34,6 +35,7 @@ PROSE = (
     "keep_archive_days",
     "expected_every_days",
     "ignored",
+    "stream",
 )
 
 
@@ -118,6 +120,7 @@ class Contract:
     expected_every_days: int | None  # a dataset without a load for longer is overdue
     rules: tuple[Rule, ...]
     warnings: tuple[str, ...]
+    stream: Stream | None  # a topic whose messages are records, too
     digest: str
 
     @property
@@ -243,6 +246,7 @@ def _contract(document: dict[str, Any], path: Path) -> Contract:
             unknown_columns=document.pop("unknown_columns", "warn"),
             keep_archive_days=int(document.pop("keep_archive_days", 0)),
             expected_every_days=document.pop("expected_every_days", None),
+            stream=stream_of(document.pop("stream", None)),
             **document,
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -289,6 +293,7 @@ def _check(contract: Contract, path: Path) -> None:
         *(f"masked column {n} is also landed" for n in contract.masked if n in _sources(contract)),
         *(complaint for column in contract.columns for complaint in complaints_of(column)),
         *stray_conditions(contract.columns),
+        *complaints_of_stream(contract.stream, _sources(contract), contract.revision.kind),
         *(
             f"rule {r.name}: severity {r.severity}"
             for r in contract.rules

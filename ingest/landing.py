@@ -68,6 +68,8 @@ class Manifest:
     profile: dict[str, Any] = field(default_factory=dict)
     # Segment -> key of the run that it holds, its rows, sha256 of the segment.
     runs: dict[str, list[Any]] = field(default_factory=dict)
+    # What the load holds of a topic (ingest.streams.positions.StreamPart); empty for files.
+    stream: dict[str, Any] = field(default_factory=dict)
 
     @property
     def scope_text(self) -> str:
@@ -166,7 +168,11 @@ def landed_loads(landing: Path, known: Container[str] = ()) -> Iterator[Landed]:
     """Landed loads, oldest first, without those whose names are ``known``."""
     folders = (f for f in landing.glob("[!.]*/*") if f.name not in known and f.is_dir())
     for folder in sorted(folders, key=lambda f: f.name):
-        yield read_landed(folder)
+        try:
+            yield read_landed(folder)
+        except LandingDamaged:
+            if folder.is_dir():  # else its writer gave it up meanwhile
+                raise
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ STEPS = (
     "ingest.mid_segment",
     "ingest.segments_written",
     "ingest.landed",
+    "stream.written",
+    "stream.landed",
     "gate.before",
     "gate.after",
     "commit.locked",

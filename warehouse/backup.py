@@ -18,7 +18,7 @@ from typing import Any
 from ingest.errors import LandingDamaged
 from ingest.landing import read_landed, read_verdict
 from ingest.steps import reached
-from warehouse import ledger, side
+from warehouse import ledger, positions, side
 from warehouse.commit import (
     ContractOf,
     answer,
@@ -96,6 +96,7 @@ def rebuild(home: Path, contract_of: ContractOf) -> int:
     shutil.rmtree(home / "ops", ignore_errors=True)
     count = 0
     with open_warehouse(home) as connection:
+        positions.remember_epochs(connection, home)
         for event in side.journal(home):
             why = ledger.Cause(event["reason"], event["by"], event["at"])
             work = _work(home, event, contract_of, why)

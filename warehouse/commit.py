@@ -18,6 +18,7 @@ from ingest.contract import Contract
 from ingest.errors import LandingDamaged
 from ingest.landing import (
     Landed,
+    Manifest,
     check_segments,
     landed_loads,
     read_landed,
@@ -25,7 +26,7 @@ from ingest.landing import (
     remove,
 )
 from ingest.steps import reached
-from warehouse import ledger, side
+from warehouse import ledger, positions, side
 from warehouse.database import literal, quote
 from warehouse.errors import SchemaConflict, UnknownLoad, WarehouseError
 from warehouse.ledger import Cause, Decided
@@ -42,6 +43,8 @@ def commit_pending(
     decided = [*_commit_loads(connection, home, contract_of)]
     decided += _carry_out(connection, home, contract_of)
     side.catch_up(connection, home)
+    for dataset in {d.dataset for d in decided if contract_of(d.dataset).stream}:
+        positions.note_aside(connection, home, dataset)
     if decided:
         reached("commit.side_store_written")
     return tuple(decided)
@@ -65,7 +68,15 @@ def _commit_loads(
             yield in_transaction(connection, partial(commit_load, contract, landed, verdict, why))
         except _Unchanged:
             remove(landed)
+        except positions.Overtaken:
+            remove(landed)
+            positions.note_aside(connection, home, landed.manifest.dataset)
+        except positions.TooEarly:
+            continue
         except (LandingDamaged, SchemaConflict) as error:
+            if landed.manifest.stream and isinstance(error, LandingDamaged):
+                remove(landed)  # its messages are read again: its position does not stand
+                continue
             # It would fail for ever and hold up everybody behind it.
             against = ledger.cause(f"cannot be committed: {error}", "warehouse")
             yield in_transaction(connection, partial(reject_load, landed, against))
@@ -106,13 +117,18 @@ def commit_load(
     m = landed.manifest
     check_segments(landed)
     ensure_tables(connection, contract)
+    if m.stream:
+        positions.advance(connection, m)
     ledger.record_load(connection, landed, why)
     ledger.record_event(connection, "load", m.load_id, why)
     _insert_quarantine(connection, landed)
-    _insert_checks(connection, m.load_id, verdict)
+    _insert_checks(connection, m, verdict)
     if verdict["outcome"] != "passed":
         ledger.reject(connection, landed, why)
         return Decided(m.load_id, m.dataset, "rejected", why.reason, 0)
+    if m.stream and not m.rows_landed:
+        ledger.accept_without_rows(connection, landed, why)
+        return Decided(m.load_id, m.dataset, "accepted", why.reason, 0)
     return _accept(connection, contract, landed, why)
 
 
@@ -150,7 +166,7 @@ def _accept(
         raise UnknownLoad(f"Load {m.load_id} holds no rows that could be accepted.")
     unchanged = ledger.stage_units(connection, contract, landed)
     if unchanged == pq.read_metadata(landed.units).num_rows:
-        if not m.rows_quarantined:
+        if not m.rows_quarantined and not m.stream:
             raise _Unchanged
         ledger.accept_without_rows(connection, landed, why)
         return Decided(m.load_id, m.dataset, "accepted", why.reason, 0, unchanged)
@@ -195,14 +211,16 @@ def _insert_quarantine(connection: duckdb.DuckDBPyConnection, landed: Landed) ->
 
 
 def _insert_checks(
-    connection: duckdb.DuckDBPyConnection, load_id: str, verdict: dict[str, Any]
+    connection: duckdb.DuckDBPyConnection, m: Manifest, verdict: dict[str, Any]
 ) -> None:
+    # Of micro-batches, which are many, only what did not pass is kept.
     rows = [
         (
-            load_id, check["rule"], check["severity"], check["outcome"], check.get("column"),
+            m.load_id, check["rule"], check["severity"], check["outcome"], check.get("column"),
             check["observed"], check["expected"], check["message"],
         )
         for check in verdict.get("results", ())
+        if not m.stream or check["outcome"] != "passed"
     ]  # fmt: skip
     if rows:
         places = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * len(rows))

@@ -12,7 +12,7 @@ import duckdb
 
 from warehouse.errors import SchemaTooNew, WarehouseError
 
-SCHEMA_VERSION = 2  # 2: what a slice's rows share stands in ledger.units
+SCHEMA_VERSION = 3  # 2: what a slice's rows share stands in ledger.units; 3: positions in topics
 FILE = "warehouse.duckdb"
 DEFAULT_MEMORY = "256MB"
 STORAGE_ERRORS = (
@@ -69,6 +69,16 @@ create table if not exists quarantine.rows (
 );
 create table if not exists quarantine.replayed (
     load_id varchar not null, row bigint not null, replay_load_id varchar not null
+);
+create table if not exists ledger.epochs (
+    dataset varchar not null, topic varchar not null, topic_id varchar not null,
+    epoch integer not null, reason varchar not null, decided_by varchar not null,
+    begun_at timestamptz not null
+);
+create table if not exists ledger.positions (
+    dataset varchar not null, topic varchar not null, epoch integer not null,
+    "partition" integer not null, start_offset bigint not null, next_offset bigint not null,
+    load_id varchar not null, committed_at timestamptz not null
 );
 create or replace macro ledger.current_units(of_dataset, horizon) as table
     select unit_id

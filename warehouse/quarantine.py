@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from ingest.contract import Contract
-from ingest.landing import QUARANTINE, Landed
+from ingest.landing import QUARANTINE, Landed, read_landed
+from ingest.streams.positions import unpacked
 from warehouse import side
 from warehouse.database import literal, open_memory, quote
 from warehouse.errors import UnknownLoad
@@ -33,11 +34,17 @@ def rows(home: Path, load_id: str, limit: int) -> list[dict[str, Any]]:
     files = list((home / "landing").glob(f"[!.]*/{load_id}/{QUARANTINE}"))
     if not files:
         raise UnknownLoad(f"No landed load {load_id}. See 'dvina loads'.")
-    return _query(
+    found = _query(
         home,
         'select row, rule, "column", "value", source '
         f"from read_parquet({literal(str(files[0]))}) order by row limit {limit:d}",
     )
+    stream = read_landed(files[0].parent).manifest.stream
+    if stream:  # a message's number says where it stood in its topic
+        for entry in found:
+            _, partition, offset = unpacked(entry.pop("row"))
+            entry["position"] = f"{stream['topic']} partition {partition} offset {offset}"
+    return found
 
 
 def open_rows(home: Path, contract: Contract, origin: Landed) -> pa.Table:

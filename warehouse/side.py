@@ -57,7 +57,7 @@ def catch_up(connection: duckdb.DuckDBPyConnection, home: Path) -> None:
     for dataset in sorted({load["dataset"] for load in loads}):
         _write_current(connection, home, dataset, last)
     for load in loads:
-        _write(home / "ops" / "loads" / load["dataset"] / f"{load['load_id']}.json", load)
+        write(home / "ops" / "loads" / load["dataset"] / f"{load['load_id']}.json", load)
     note(home, last_decision=last)
 
 
@@ -69,7 +69,7 @@ def journal(home: Path) -> Iterator[dict[str, Any]]:
 
 def note(home: Path, **facts: object) -> None:
     """Replace facts of ``ops/status.json``."""
-    _write(home / "ops" / "status.json", {**status(home), **facts, "written_at": now()})
+    write(home / "ops" / "status.json", {**status(home), **facts, "written_at": now()})
 
 
 def status(home: Path) -> dict[str, Any]:
@@ -84,6 +84,11 @@ def status(home: Path) -> dict[str, Any]:
 def known_loads(home: Path) -> set[str]:
     """Names of the loads that have a decision."""
     return {path.stem for path in (home / "ops" / "loads").glob("*/*.json")}
+
+
+def is_known(home: Path, dataset: str, load_id: str) -> bool:
+    """True when a load has a decision."""
+    return (home / "ops" / "loads" / dataset / f"{load_id}.json").is_file()
 
 
 def loads(home: Path, dataset: str | None = None) -> list[dict[str, Any]]:
@@ -135,7 +140,7 @@ def _refused_before(home: Path, landed: Landed) -> bool:
 def ask(home: Path, wish: str, load_id: str, reason: str, by: str) -> Path:
     """Leave a request to accept or withdraw a load; whoever holds the lock carries it out."""
     path = home / "ops" / "requests" / f"{now()}-{secrets.token_hex(3)}.json"
-    _write(path, {"wish": wish, "load_id": load_id, "reason": reason, "by": by})
+    write(path, {"wish": wish, "load_id": load_id, "reason": reason, "by": by})
     return path
 
 
@@ -148,7 +153,7 @@ def requests(home: Path) -> Iterator[tuple[Path, dict[str, str]]]:
 
 def answer(path: Path, entry: dict[str, Any]) -> None:
     """Answer a request and take it off the list."""
-    _write(path.with_suffix(".answer.json"), entry)
+    write(path.with_suffix(".answer.json"), entry)
     path.unlink(missing_ok=True)
 
 
@@ -174,7 +179,7 @@ def _write_journal(connection: duckdb.DuckDBPyConnection, home: Path) -> None:
     ).fetchall()
     for number, kind, dataset, load_id, reason, by, at in events:
         entry = {"kind": kind, "dataset": dataset, "load_id": load_id, "reason": reason}
-        _write(folder / f"{number:010d}.json", {**entry, "by": by, "at": at})
+        write(folder / f"{number:010d}.json", {**entry, "by": by, "at": at})
 
 
 def _write_current(
@@ -192,7 +197,8 @@ def _write_current(
     aside.replace(path)
 
 
-def _write(path: Path, entry: dict[str, Any]) -> None:
+def write(path: Path, entry: dict[str, Any]) -> None:
+    """Replace a JSON file in one step; raises WarehouseError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_name(f".{path.name}.{secrets.token_hex(3)}")

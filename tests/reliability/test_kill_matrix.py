@@ -36,6 +36,7 @@ Note = Callable[[str, int, str], None]
 LOADING = tuple(s for s in STEPS if s.split(".")[0] in ("ingest", "gate", "commit"))
 BUILDING = tuple(s for s in STEPS if s.startswith("build."))
 PUBLISHING = tuple(s for s in STEPS if s.startswith("publish."))
+STREAMING = tuple(s for s in STEPS if s.startswith("stream."))  # tests/streams
 OTHERS = ("clean.before_remove", "backup.mid_copy")
 MONTHS = [f"{year}-{month:02d}" for year in (2021, 2022) for month in range(1, 13)]
 SMALL_BLOCK, SMALL_SEGMENT = 16 * 1024, 1500
@@ -87,7 +88,7 @@ def toys(tmp_path_factory: pytest.TempPathFactory) -> Toy:
 
 
 def test_every_named_step_has_a_kill_scenario() -> None:
-    assert sorted(STEPS) == sorted((*LOADING, *BUILDING, *PUBLISHING, *OTHERS))
+    assert sorted(STEPS) == sorted((*LOADING, *BUILDING, *PUBLISHING, *STREAMING, *OTHERS))
 
 
 @pytest.mark.parametrize("step", LOADING)

@@ -1,0 +1,1 @@
+"""The stream service: from messages to committed rows in seconds, each message exactly once."""
