@@ -192,7 +192,8 @@ class TopicReader:
         """True when every partition that goes on was read to the end that the broker tells."""
         ends = self.ends()
         return len(ends) == len(self.assigned) and all(
-            self.assigned[p] + self._held_of(p) >= end for p, end in ends.items()
+            self.assigned[p] <= end <= self.assigned[p] + self._held_of(p)
+            for p, end in ends.items()
         )
 
     def close(self) -> None:
