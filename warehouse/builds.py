@@ -1,10 +1,14 @@
 """Builds: each pins the ledger number that all its models read, and records when it is reached.
 
 A build's *inputs* are the horizon and a digest of what else decides its result (models, seeds,
-settings). What was built with the same inputs needs no building again.
+settings). What was built with the same inputs needs no building again, and what was built with the
+same digest at an earlier horizon is brought up to date by the slices that changed since.
 """
 
+import json
+import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import duckdb
@@ -12,6 +16,8 @@ import duckdb
 from ingest.landing import now
 from ingest.steps import reached
 from warehouse.ledger import last_decision
+
+_PERIOD = re.compile(r"[0-9]{4}(-Q[1-4]|-[0-9]{2}(-[0-9]{2})?)?")
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,54 @@ def is_built(connection: duckdb.DuckDBPyConnection, inputs: str) -> bool:
         "select horizon, inputs, state from ledger.builds order by noted_at desc limit 1"
     ).fetchone()
     return row == (last_decision(connection), inputs, "reached")
+
+
+def touched_years(
+    connection: duckdb.DuckDBPyConnection, inputs: str, datasets: Iterable[str]
+) -> tuple[int, ...] | None:
+    """Years of the slices that came, went or changed since the last build with these inputs.
+
+    Two builds between which only builds with the same digest were tried; None where there is no
+    such build, or where a slice that changed does not say its year: then all is to be made anew.
+    """
+    since = connection.execute(
+        "select horizon from ledger.builds where state = 'reached' and inputs = ? "
+        "and noted_at > (select coalesce(max(noted_at), '-infinity') from ledger.builds "
+        "where inputs <> ?) order by noted_at desc limit 1",
+        [inputs, inputs],
+    ).fetchone()
+    if since is None:
+        return None
+    years: set[int] = set()
+    for dataset in datasets:
+        for (slice_text,) in _changed_slices(connection, dataset, int(since[0])):
+            year = year_of(slice_text)
+            if year is None:
+                return None
+            years.add(year)
+    return tuple(sorted(years))
+
+
+def year_of(slice_text: str) -> int | None:
+    """The year that a slice's values name as a period or a date; None where none or several do."""
+    values = (v for v in json.loads(slice_text).values() if isinstance(v, str))
+    found = {int(v[:4]) for v in values if _PERIOD.fullmatch(v)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _changed_slices(
+    connection: duckdb.DuckDBPyConnection, dataset: str, since: int
+) -> list[tuple[str]]:
+    """Slices of units that are in force now or were then, but not both."""
+    return connection.execute(
+        "select distinct u.slice from ledger.units as u join ("
+        "  select unit_id from ("
+        "    select unit_id from ledger.current_units(?, ?)"
+        "    union all select unit_id from ledger.current_units(?, ?)"
+        "  ) group by unit_id having count(*) = 1"
+        ") as c using (unit_id)",
+        [dataset, since, dataset, last_decision(connection)],
+    ).fetchall()
 
 
 def begin(connection: duckdb.DuckDBPyConnection, inputs: str) -> Build:

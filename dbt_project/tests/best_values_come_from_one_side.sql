@@ -4,6 +4,7 @@ select
     importer_code,
     period
 from {{ ref('mart_trade_mirror') }}
+where {{ touched('period') }}
 group by exporter_code, importer_code, period
 having
     count(distinct best_value_side) <> 1

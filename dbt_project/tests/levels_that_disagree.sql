@@ -15,7 +15,7 @@ totals as (
         period,
         value_original as total_value
     from {{ ref('int_trade_rows_by_source') }}
-    where code = ''
+    where code = '' and {{ touched('period') }}
 
 ),
 
@@ -30,6 +30,7 @@ flows as (
         period,
         sum(value_original) as flow_value
     from {{ ref('int_trade_flows_by_source') }}
+    where {{ touched('period') }}
     group by source_dataset, reporter_code, partner_code, flow_code, frequency, period
 
 )

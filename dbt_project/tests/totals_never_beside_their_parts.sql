@@ -15,4 +15,4 @@ inner join {{ ref('mart_sector_trade') }} as parts
         and totals.frequency = parts.frequency
         and totals.flow_code = parts.flow_code
         and parts.product_rows > 0
-where totals.product_rows = 0
+where totals.product_rows = 0 and {{ touched('totals.period') }}

@@ -15,6 +15,7 @@ mart as (
         sum(value_original) as mart_value,
         0.005 * count(*) as tolerance
     from {{ ref('mart_sector_trade') }}
+    where {{ touched('period') }}
     group by source_dataset, reporter_code, partner_code, frequency, period, flow_code
 
 ),
@@ -38,6 +39,7 @@ flows as (
             and flows.flow_code = sources.flow_code
             and left(flows.period, 4) = sources.year_period
             and sources.preference = 1
+    where {{ touched('flows.period') }}
     group by
         flows.source_dataset, flows.reporter_code, flows.partner_code, flows.frequency, flows.period,
         flows.flow_code

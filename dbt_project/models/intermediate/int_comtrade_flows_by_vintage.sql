@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_touched('period') }}",
+    meta={'touched_by': 'period'}
+) }}
+
 with
 
 flows as (
@@ -16,7 +24,7 @@ flows as (
         on
             flows.classification_code = classifications.classification_code
             and classifications.scheme = 'HS'
-    where flows.flow_code in ('X', 'M')
+    where flows.flow_code in ('X', 'M') and {{ touched('flows.period') }}
 
 ),
 

@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_touched('period') }}",
+    meta={'touched_by': 'period'}
+) }}
+
 {% set members = "'" ~ var('union_members') | join("', '") ~ "'" %}
 
 with
@@ -6,7 +14,11 @@ cells as (
 
     select *
     from {{ ref('int_trade_matrix_by_year') }}
-    where {{ in_indicators('sector_id') }} and value_usd is not null and importer_code in ({{ members }})
+    where
+        {{ in_indicators('sector_id') }}
+        and value_usd is not null
+        and importer_code in ({{ members }})
+        and {{ touched('period') }}
 
 ),
 

@@ -1,3 +1,5 @@
+{{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
+
 with
 
 source_codes as (
@@ -7,6 +9,7 @@ source_codes as (
         commodity_code as source_code,
         code_year
     from {{ ref('int_trade_flows_by_source') }}
+    where {{ touched('period') }}
 
     union all
 
@@ -22,11 +25,19 @@ source_codes as (
 trimmed as (
 
     select
-        scheme,
-        source_code,
-        code_year,
-        {{ trim_code('scheme', 'source_code') }} as code
+        source_codes.scheme,
+        source_codes.source_code,
+        source_codes.code_year,
+        {{ trim_code('source_codes.scheme', 'source_codes.source_code') }} as code
     from source_codes
+    {% if is_kept_up() %}
+        -- what is known is read the same until the crosswalk changes, and then all is made anew
+        anti join {{ this }} as known
+            on
+                source_codes.scheme = known.scheme
+                and source_codes.source_code = known.source_code
+                and source_codes.code_year = known.code_year
+    {% endif %}
 
 ),
 

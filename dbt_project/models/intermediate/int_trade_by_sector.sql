@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_touched('period') }}",
+    meta={'touched_by': 'period'}
+) }}
+
 with
 
 chosen as (
@@ -40,6 +48,7 @@ trade_by_sector as (
             and trade.partner_code = chosen.partner_code
             and trade.flow_code = chosen.flow_code
             and left(trade.period, 4) = chosen.year_period
+    where {{ touched('trade.period') }}
 
 )
 

@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_touched('period') }}",
+    meta={'touched_by': 'period'}
+) }}
+
 with
 
 product_flows as (
@@ -22,6 +30,7 @@ product_flows as (
             flows.commodity_code = sectors.source_code
             and flows.code_year = sectors.code_year
             and flows.code_scheme = sectors.scheme
+    where {{ touched('flows.period') }}
 
 ),
 

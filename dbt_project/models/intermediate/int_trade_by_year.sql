@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_touched('period') }}",
+    meta={'touched_by': 'period'}
+) }}
+
 with
 
 -- one source and one frequency for each reporter, partner, flow and year
@@ -45,6 +53,7 @@ trade_by_year as (
             and trade.partner_code = chosen.partner_code
             and trade.flow_code = chosen.flow_code
             and left(trade.period, 4) = chosen.year_period
+    where {{ touched('trade.period') }}
     group by
         trade.reporter_code, trade.partner_code, trade.sector_id, chosen.year_period, trade.flow_code,
         chosen.frequency, chosen.month_count, chosen.heading_count, chosen.has_products,

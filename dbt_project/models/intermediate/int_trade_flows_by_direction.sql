@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_touched('period') }}",
+    meta={'touched_by': 'period'}
+) }}
+
 with
 
 directions as (
@@ -11,7 +19,9 @@ directions as (
 
 totals as (
 
-    select * from {{ ref('int_trade_totals_by_country') }}
+    select *
+    from {{ ref('int_trade_totals_by_country') }}
+    where {{ touched('period') }}
 
 ),
 
@@ -42,7 +52,7 @@ known_pairs as (
         min(month_count) as month_count,
         min(origin) as origin
     from {{ ref('int_trade_matrix_by_year') }}
-    where {{ in_indicators('sector_id') }} and value_usd is not null
+    where {{ in_indicators('sector_id') }} and value_usd is not null and {{ touched('period') }}
     group by exporter_code, importer_code, period
 
 ),

@@ -1,8 +1,18 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_touched('period') }}",
+    meta={'touched_by': 'period'}
+) }}
+
 with
 
 totals as (
 
-    select * from {{ ref('int_trade_totals_by_country') }}
+    select *
+    from {{ ref('int_trade_totals_by_country') }}
+    where {{ touched('period') }}
 
 ),
 

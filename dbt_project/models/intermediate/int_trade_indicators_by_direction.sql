@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_touched('period') }}",
+    meta={'touched_by': 'period'}
+) }}
+
 with
 
 flows as (
@@ -7,6 +15,7 @@ flows as (
         exports_usd + imports_usd as trade_usd,
         abs(exports_usd - imports_usd) as imbalance_usd
     from {{ ref('int_trade_flows_by_direction') }}
+    where {{ touched('period') }}
 
 ),
 

@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_touched('period') }}",
+    meta={'touched_by': 'period'}
+) }}
+
 with
 
 -- the better of both partners' reports, and what was reconciled of both
@@ -13,7 +21,7 @@ candidates as (
         side as origin,
         source_dataset
     from {{ ref('int_trade_sides_by_year') }}
-    where is_best_side
+    where is_best_side and {{ touched('period') }}
 
     union all
 
@@ -27,7 +35,11 @@ candidates as (
         'reconciled' as origin,
         source_dataset
     from {{ ref('int_trade_by_source') }}
-    where source_kind = 'reconciled' and frequency = 'A' and flow_code = 'X'
+    where
+        source_kind = 'reconciled'
+        and frequency = 'A'
+        and flow_code = 'X'
+        and {{ touched('period') }}
 
 ),
 

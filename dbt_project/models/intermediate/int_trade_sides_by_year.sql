@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_touched('period') }}",
+    meta={'touched_by': 'period'}
+) }}
+
 with
 
 reports as (
@@ -8,6 +16,7 @@ reports as (
         case flow_code when 'X' then reporter_code else partner_code end as exporter_code,
         case flow_code when 'X' then partner_code else reporter_code end as importer_code
     from {{ ref('int_trade_by_year') }}
+    where {{ touched('period') }}
 
 ),
 

@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_touched('year_period') }}",
+    meta={'touched_by': 'year_period'}
+) }}
+
 with
 
 candidates as (
@@ -24,6 +32,7 @@ candidates as (
         ) as heading_count,
         bool_or(not is_total) as has_products
     from {{ ref('int_trade_flows_by_source') }}
+    where {{ touched('period') }}
     group by
         source_dataset, source_kind, frequency, reporter_code, partner_code, flow_code, left(period, 4)
 

@@ -1,10 +1,18 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_touched('period') }}",
+    meta={'touched_by': 'period'}
+) }}
+
 with
 
 cells as (
 
     select *
     from {{ ref('int_trade_matrix_by_year') }}
-    where {{ in_indicators('sector_id') }} and value_usd is not null
+    where {{ in_indicators('sector_id') }} and value_usd is not null and {{ touched('period') }}
 
 ),
 

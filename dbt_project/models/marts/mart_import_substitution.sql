@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_touched('period', 1) }}",
+    meta={'touched_by': 'period', 'touched_later': 1}
+) }}
+
 with
 
 shares as (
@@ -27,6 +35,7 @@ changes as (
             and cast(shares.period as integer) = cast(year_before.period as integer) + 1
             and shares.share_basis = year_before.share_basis
             and shares.month_count = year_before.month_count
+    where {{ touched('shares.period', 1) }}
 
 ),
 

@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_touched('period') }}",
+    meta={'touched_by': 'period'}
+) }}
+
 with
 
 trade as (
@@ -20,6 +28,7 @@ trade as (
         product_rows,
         source_dataset
     from {{ ref('int_trade_by_sector') }}
+    where {{ touched('period') }}
 
 )
 

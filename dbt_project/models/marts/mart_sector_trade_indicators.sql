@@ -1,8 +1,18 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_touched('period') }}",
+    meta={'touched_by': 'period'}
+) }}
+
 with
 
 flows as (
 
-    select * from {{ ref('int_trade_flows_by_direction') }}
+    select *
+    from {{ ref('int_trade_flows_by_direction') }}
+    where {{ touched('period') }}
 
 ),
 

@@ -1,8 +1,18 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_touched('period') }}",
+    meta={'touched_by': 'period'}
+) }}
+
 with
 
 sides as (
 
-    select * from {{ ref('int_trade_sides_by_year') }}
+    select *
+    from {{ ref('int_trade_sides_by_year') }}
+    where {{ touched('period') }}
 
 ),
 
