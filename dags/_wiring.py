@@ -36,9 +36,22 @@ PROCUREMENT = (
 )
 LOANS = ("loans_ids_flows",)
 REFERENCE = (
+    "reference_bec_codes",
+    "reference_code_concordances",
+    "reference_cpv_codes",
+    "reference_dac_codes",
+    "reference_hs_codes",
+    "reference_hs_concordances",
+    "reference_isic_codes",
+    "reference_m49_areas",
+    "reference_okpd2_codes",
+    "reference_okrb_codes",
+    "reference_pp1875_items",
     "reference_rates_cbr",
     "reference_rates_ecb",
     "reference_rates_nbrb",
+    "reference_tnved_codes",
+    "reference_tnved_tables",
 )
 STREAMS = ("customs_declarations",)
 PUBLISHED = Asset("dvina://published/current")

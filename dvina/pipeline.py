@@ -28,6 +28,10 @@ from warehouse.lock import writer_lock
 from warehouse.seal import measuring, seal
 
 _POLL_S = 0.25
+# Endings of files that wait in an inbox; what lies beside them (SOURCE.md) is none.
+_DATA = {
+    ".csv", ".tsv", ".txt", ".dat", ".json", ".jsonl", ".xml", ".xlsx", ".gz", ".zip", ".7z",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -274,4 +278,4 @@ def source_files(settings: Settings, dataset: str) -> tuple[Path, ...]:
 
 
 def _is_data(path: Path) -> bool:
-    return path.suffix.lower() in {".csv", ".gz", ".zip", ".tsv"} and path.name[0] not in "._"
+    return path.suffix.lower() in _DATA and path.name[0] not in "._"

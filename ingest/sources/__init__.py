@@ -113,6 +113,7 @@ def _kinds() -> dict[str, Kind]:
     from ingest.sources.ecb_rates import ECB_RATES
     from ingest.sources.json_records import COMTRADE_JSON
     from ingest.sources.json_table import JSON_TABLE
+    from ingest.sources.lines import LINES
     from ingest.sources.wide import IMF_WIDE
     from ingest.sources.workbook import EUROSTAT_XLSX
     from ingest.sources.xml_records import XML
@@ -124,5 +125,6 @@ def _kinds() -> dict[str, Kind]:
         "eurostat_xlsx": EUROSTAT_XLSX,
         "imf_wide": IMF_WIDE,
         "json_table": JSON_TABLE,
+        "lines": LINES,
         "xml": XML,
     }

@@ -1,0 +1,19 @@
+with
+
+source as (
+
+    select * from {{ source('accepted', 'reference_okpd2_codes') }}
+
+),
+
+renamed as (
+
+    select
+        scheme_code,
+        code,
+        name
+    from source
+
+)
+
+select * from renamed
