@@ -31,6 +31,7 @@ PROCUREMENT = (
     "procurement_eis_protocols",
     "procurement_eis_contracts",
     "procurement_eis_executions",
+    "procurement_ocds_releases",
     "procurement_ted_notices",
     "procurement_wb_contracts",
 )

@@ -1,4 +1,4 @@
-"""Brings in public procurement records (EIS, TED, World Bank): one task per dataset."""
+"""Brings in public procurement records (EIS, OCDS, TED, World Bank): one task per dataset."""
 
 from airflow.sdk import dag, task
 
@@ -15,7 +15,7 @@ from dags._wiring import DEFAULTS, PROCUREMENT, START, accepted, ingest_inbox
     tags=["ingest", "procurement"],
 )
 def ingest_procurement() -> None:
-    """Bring in public procurement records (EIS, TED, World Bank).
+    """Bring in public procurement records (EIS, OCDS, TED, World Bank).
 
     Each task takes the files of `inbox/<dataset>/` through contract, landing, Great Expectations
     and ledger. Files that are in already change nothing and the task is skipped.

@@ -114,6 +114,7 @@ def _kinds() -> dict[str, Kind]:
     from ingest.sources.json_records import COMTRADE_JSON
     from ingest.sources.json_table import JSON_TABLE
     from ingest.sources.lines import LINES
+    from ingest.sources.ocds_releases import OCDS_JSON
     from ingest.sources.wide import IMF_WIDE
     from ingest.sources.workbook import EUROSTAT_XLSX
     from ingest.sources.xml_records import XML
@@ -126,5 +127,6 @@ def _kinds() -> dict[str, Kind]:
         "imf_wide": IMF_WIDE,
         "json_table": JSON_TABLE,
         "lines": LINES,
+        "ocds_json": OCDS_JSON,
         "xml": XML,
     }
