@@ -208,5 +208,5 @@ def _inputs(settings: Settings) -> str:
 
 def _project_files(root: Path) -> Iterator[Path]:
     for path in root.rglob("*"):
-        if path.is_file() and path.suffix in {".sql", ".yml", ".csv"}:
+        if path.is_file() and path.suffix in {".sql", ".py", ".yml", ".csv"}:
             yield path
