@@ -9,6 +9,7 @@ import numpy as np
 from ingest.errors import HostileInput, SourceRefused
 
 _LF, _CR = 10, 13
+_AT_ONCE = 256 * 1024  # bytes: what is made of them stays in the processor's cache
 
 
 class RecordCounter:
@@ -31,6 +32,13 @@ class RecordCounter:
     def feed(self, chunk: bytes) -> None:
         """Count one chunk; raises HostileInput when a record outgrows the bound."""
         data = np.frombuffer(chunk, dtype=np.uint8)
+        found = [
+            self._count(data[first : first + _AT_ONCE]) for first in range(0, len(data), _AT_ONCE)
+        ]
+        self.ends = np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+
+    def _count(self, data: np.ndarray) -> np.ndarray:
+        """Where records end in the next bytes, which are some."""
         ends = np.flatnonzero(data == _LF)
         if self._quote:
             ends = self._outside_quotes(data, ends)
@@ -41,10 +49,11 @@ class RecordCounter:
             self.record_start = int(ends[-1]) + 1 + self._offset
             ends = ends[~self._blank(data, ends, lengths)]
             self.records += len(ends)
-        self.ends = ends + (self._offset + 1)
-        self._offset += len(chunk)
-        self._last = chunk[-1:] or self._last
+        ends += self._offset + 1
+        self._offset += len(data)
+        self._last = data[-1:].tobytes()
         self._check_length(self._offset - self.record_start)
+        return ends
 
     def finish(self) -> int:
         """Records seen; raises SourceRefused when the text ends inside a quoted field."""
@@ -63,13 +72,16 @@ class RecordCounter:
         return self._last == b"\n"
 
     def _outside_quotes(self, data: np.ndarray, ends: np.ndarray) -> np.ndarray:
-        quotes = np.flatnonzero(data == self._quote[0])
-        inside_before = self._inside
-        self._inside ^= bool(len(quotes) & 1)
-        if not len(quotes) and not inside_before:
+        quotes = data == self._quote[0]
+        if not self._inside and not quotes.any():
             return ends
-        parity = (np.searchsorted(quotes, ends) & 1).astype(bool) ^ inside_before
-        return ends[~parity]
+        # Quotes before the first end, between ends, and after the last: odd or even. No end is a
+        # quote, so one at the very beginning counts as none before it.
+        odd = np.bitwise_xor.reduceat(quotes.view(np.uint8), np.concatenate(([0], ends)))
+        inside = np.bitwise_xor.accumulate(odd).astype(bool) ^ self._inside
+        self._inside = bool(inside[-1])
+        outside: np.ndarray = ends[~inside[:-1]]
+        return outside
 
     def _blank(self, data: np.ndarray, ends: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """Which ends close a line with nothing in it, or nothing but a carriage return."""

@@ -30,7 +30,7 @@ class Block:
     A line end stands after each record but the last; pretty-printed ones have more within.
     """
 
-    lines: bytes
+    lines: bytes | bytearray
     starts: np.ndarray
     ends: np.ndarray  # one beyond the last byte
 
@@ -39,7 +39,7 @@ class Block:
         """How many there are."""
         return len(self.starts)
 
-    def record(self, number: int) -> bytes:
+    def record(self, number: int) -> bytes | bytearray:
         """The text of one of them, from 0."""
         return self.lines[self.starts[number] : self.ends[number]]
 
@@ -76,7 +76,7 @@ class AnswerScanner:
         if carried:
             starts = np.concatenate(([0], starts))
         self._keep_tail(text, starts, ends, cursor)
-        block = self._cut(data, starts[: len(ends)], ends, regions)
+        block = self._cut(text, starts[: len(ends)], ends, regions)
         self._seen += block.records
         return block
 
@@ -185,9 +185,10 @@ class AnswerScanner:
             raise self._refused("is no JSON answer: text stands after the last one")
 
     def _cut(
-        self, data: np.ndarray, starts: np.ndarray, ends: np.ndarray, regions: list[tuple[int, int]]
+        self, text: bytes, starts: np.ndarray, ends: np.ndarray, regions: list[tuple[int, int]]
     ) -> Block:
         """Blank out what stands between records, which may be commas and blanks only."""
+        data = np.frombuffer(text, dtype=np.uint8)
         gaps = _between(starts, ends, regions, len(data) - len(self._rest))
         odd = gaps[(data[gaps] > _SPACE) & (data[gaps] != _COMMA)]
         if any(((first <= odd) & (odd < last)).any() for first, last in regions):
@@ -195,11 +196,12 @@ class AnswerScanner:
         if not len(ends):
             return Block(b"", starts, ends)
         base, end = int(starts[0]), int(ends[-1])
-        lines = data[base:end].copy()
+        whole = bytearray(memoryview(text)[base:end])
+        lines = np.frombuffer(whole, dtype=np.uint8)
         lines[gaps[(gaps >= base) & (gaps < end)] - base] = _SPACE
         apart = starts[1:] > ends[:-1]
         lines[ends[:-1][apart] - base] = _NEWLINE
-        return Block(lines.tobytes(), starts - base, ends - base)
+        return Block(whole, starts - base, ends - base)
 
     def _refused(self, what: str) -> SourceRefused:
         return SourceRefused(f"{self._where} {what}.")
