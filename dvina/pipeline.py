@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any
 
 from dvina import remote
+from dvina.histories import history
 from dvina.settings import Settings
 from expectations.gate import LoadFacts, judge
 from ingest import archive, landing, segments
@@ -116,18 +117,18 @@ def land_and_judge(
     if stands:
         landing.remove(landed)
         return _unchanged(landed.manifest, stands)
-    judge_landed(contract, landed)
+    judge_landed(settings, contract, landed)
     return landed
 
 
-def judge_landed(contract: Contract, landed: Landed) -> dict[str, Any]:
+def judge_landed(settings: Settings, contract: Contract, landed: Landed) -> dict[str, Any]:
     """Put a landed load through the gate and lay the verdict beside its manifest."""
     m = landed.manifest
     reached("gate.before")
     facts = LoadFacts(
         m.rows_read, m.rows_landed, m.rows_quarantined, m.rows_duplicate, landing.refusals(landed)
     )
-    report = judge(contract, m.load_id, landed.segments, facts)
+    report = judge(contract, m.load_id, landed.segments, facts, history=history(settings, m))
     reason = "passed every rule that stops"
     if report.outcome != "passed":
         reason = f"{m.origin}: {report.summary()} The former data stays."
@@ -135,6 +136,23 @@ def judge_landed(contract: Contract, landed: Landed) -> dict[str, Any]:
     landing.write_verdict(landed, verdict)
     reached("gate.after")
     return verdict
+
+
+def history(settings: Settings, m: Manifest) -> History | None:
+    """What the gate compares a load with; None for a replay, which is a part of another load."""
+    if m.replay_of:
+        return None
+    keep = profiles.place(settings.home, m.dataset, m.load_id)
+    return History(profiles.accepted(settings.home, m.dataset), keep, _extent(m.scope))
+
+
+def _extent(scope: dict[str, list[str]]) -> str:
+    """What a load's scope says of its size: few values by name, many as many."""
+    told = (
+        f"{name}: {'many' if len(values) > _FEW else ', '.join(sorted(values))}"
+        for name, values in sorted(scope.items())
+    )
+    return "; ".join(told)
 
 
 def clean_up(settings: Settings) -> None:
@@ -149,7 +167,7 @@ def clean_up(settings: Settings) -> None:
             elif side.standing(settings.home, contract, landed):
                 landing.remove(landed)
             else:
-                judge_landed(contract, landed)
+                judge_landed(settings, contract, landed)
 
 
 def of_micro_batches(contract: Contract) -> Contract:

@@ -15,6 +15,7 @@ from ingest.contract import Rule
 
 UNEXPECTED_ROWS = "unexpected_rows_expectation"
 QUERY = "unexpected_rows_query"
+ROWS_TO_HOLD, CONDITION = "expect_rows_to_hold", "condition"
 MAX_CHARS = 200  # of a value that is shown
 _STRINGS = re.compile(r"'(?:[^']|'')*'")
 _COLUMN_KEYS = ("column", "column_A", "column_B")
@@ -37,7 +38,9 @@ def kind(rule: Rule) -> str:
 
 def columns_of(rule: Rule, known: Sequence[str]) -> tuple[str, ...]:
     """The columns that the rule is about; of a query those among ``known`` that it names."""
-    query = rule.arguments.get(QUERY)
+    if rule.arguments.get("columns"):
+        return tuple(str(name) for name in rule.arguments["columns"])
+    query = rule.arguments.get(QUERY, rule.arguments.get(CONDITION))
     if isinstance(query, str):
         words = set(re.findall(r"\w+", _STRINGS.sub("", query)))
         return tuple(name for name in known if name in words and name != ROW)
@@ -49,6 +52,8 @@ def columns_of(rule: Rule, known: Sequence[str]) -> tuple[str, ...]:
 def expected(rule: Rule) -> str:
     """What the rule expects, in a few words."""
     arguments = rule.arguments
+    if arguments.get("says"):
+        return str(arguments["says"])
     match kind(rule):
         case "expect_column_values_to_not_be_null":
             return "a value in every row"
@@ -59,6 +64,8 @@ def expected(rule: Rule) -> str:
         case "unexpected_rows_expectation" if isinstance(arguments.get(QUERY), str):
             query = " ".join(arguments[QUERY].replace("{{", "{").replace("}}", "}").split())
             return "no row " + query[query.find(" where ") + 1 :]
+        case "expect_rows_to_hold" if isinstance(arguments.get(CONDITION), str):
+            return f"in every row {' '.join(arguments[CONDITION].split())}"
         case name:
             listed = ", ".join(f"{key}={value}" for key, value in arguments.items())
             return f"{name.removeprefix('expect_').replace('_', ' ')} ({listed})"
@@ -73,6 +80,8 @@ def breaking_rows(rule: Rule, relation: str, met: Sequence[Any]) -> Query | None
     name, arguments = kind(rule), rule.arguments
     if name == UNEXPECTED_ROWS:
         return Query(arguments[QUERY].rstrip("; \n\t").format(batch=relation))
+    if name == ROWS_TO_HOLD:
+        return Query(f"select * from {relation} where ({arguments[CONDITION]}) is false")
     if "row_condition" in arguments:
         return None
     columns = [quote(column) for column in columns_of(rule, ())]

@@ -55,6 +55,10 @@ class OpenTable:
             rows = connection.exec_driver_sql(sql, tuple(parameters)).fetchall()
         return [tuple(row) for row in rows]
 
+    def rows(self) -> int:
+        """How many rows the target has."""
+        return int(self.fetch(f"select count(*) from {self.target.relation}")[0][0])
+
     def columns(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[str, ...]:
         """The names of the columns that a query gives."""
         with self._engine.connect() as connection:
@@ -68,6 +72,8 @@ def great_expectations() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import great_expectations.expectations
+
+        import expectations.extensions  # noqa: F401  # registers itself
 
     return great_expectations
 

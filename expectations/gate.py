@@ -7,19 +7,23 @@ Expectations is imported at the first call, or ahead of time by ``warm``.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from expectations.engine import DEFAULT_MEMORY, Target, great_expectations
 from expectations.facts import LoadFacts, judge_facts
+from expectations.kinds import on_datasets, on_slices, slice_rules
 from expectations.marts import grain, load_mart_rules
+from expectations.profile import COMPARED, History, compare, measure
 from expectations.report import MARTS, CheckResult, Report
 from expectations.suite import ROW, literal, quote, suite_rules
 from expectations.validation import errored, told, validate
 from ingest.contract import Contract, Rule
 
-__all__ = ["LoadFacts", "judge", "judge_marts", "warm"]
+__all__ = ["History", "LoadFacts", "judge", "judge_marts", "warm"]
 
 _VIEW = "landed"
 
@@ -35,13 +39,16 @@ def judge(
     segments: Sequence[Path],
     facts: LoadFacts,
     memory_limit: str = DEFAULT_MEMORY,
+    history: History | None = None,
 ) -> Report:
     """Judge the Parquet segments of a landed load, and its counts, by its contract.
 
-    A load without segments has its counts judged only. ``memory_limit`` is DuckDB's; what does
-    not fit goes to the temporary directory.
+    A load without segments has its counts judged only. With a ``history`` it is also held against
+    what was accepted before, and its profile is kept where the history says. ``memory_limit`` is
+    DuckDB's; what does not fit goes to the temporary directory.
     """
-    results = (*judge_facts(contract, facts), *_judge_rows(contract, segments, facts, memory_limit))
+    by_rows = _judge_rows(contract, segments, facts, memory_limit, history)
+    results = (*judge_facts(contract, facts), *by_rows)
     return Report(contract.dataset, load_id, contract.identity, results, _now())
 
 
@@ -60,7 +67,11 @@ def judge_marts(duckdb_file: Path, version_id: str, memory_limit: str = DEFAULT_
 
 
 def _judge_rows(
-    contract: Contract, segments: Sequence[Path], facts: LoadFacts, memory_limit: str
+    contract: Contract,
+    segments: Sequence[Path],
+    facts: LoadFacts,
+    memory_limit: str,
+    history: History | None,
 ) -> tuple[CheckResult, ...]:
     counted = _rows_as_counted(facts)
     if not segments:
@@ -71,9 +82,24 @@ def _judge_rows(
             scratch = Path(folder)
             database = _database(scratch, segments)
             target = Target(database, "main", _VIEW, _VIEW, scratch, memory_limit=memory_limit)
-            return validate(target, (counted, *suite_rules(contract)))
+            by_row = (r for r in suite_rules(contract) if not (on_slices(r) or on_datasets(r)))
+            results = validate(target, (counted, *by_row))
+            if history is not None:
+                results += _judge_slices(contract, target, history)
+            return results
     except Exception as error:
         return (_crash("load_can_be_judged", error),)
+
+
+def _judge_slices(contract: Contract, rows: Target, history: History) -> tuple[CheckResult, ...]:
+    try:
+        with _opened(rows.database, rows.memory_limit, rows.scratch) as connection:
+            measure(connection, contract, _VIEW, history.scope)
+            compare(connection, contract, history)
+        target = replace(rows, table=COMPARED, relation=COMPARED, key=("slice",))
+        return validate(target, slice_rules(contract))
+    except Exception as error:
+        return (_crash("history_can_be_judged", error),)
 
 
 def _judge_mart(
@@ -91,17 +117,22 @@ def _judge_mart(
 
 def _database(scratch: Path, segments: Sequence[Path]) -> Path:
     """A small DuckDB file whose one view reads the segments."""
-    import duckdb
-
     files = ", ".join(literal(_as_is(path)) for path in segments)
     database = scratch / "gate.duckdb"
-    with duckdb.connect(str(database)) as connection:
+    with _opened(database, DEFAULT_MEMORY, scratch) as connection:
         # hive_partitioning: a directory called 'a=b' would otherwise become a column.
         connection.execute(
             f"create view {_VIEW} as "
             f"select * from read_parquet([{files}], hive_partitioning = false)"
         )
     return database
+
+
+def _opened(database: Path, memory_limit: str, scratch: Path) -> Any:
+    import duckdb
+
+    config: dict[str, Any] = {"memory_limit": memory_limit, "temp_directory": str(scratch)}
+    return duckdb.connect(str(database), config=config)
 
 
 def _as_is(path: Path) -> str:

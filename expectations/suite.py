@@ -96,16 +96,16 @@ def _listed(column: Column) -> Iterator[Rule]:
 
 def _range(column: Column) -> Iterator[Rule]:
     name = quote(column.name)
-    breaks, says = [], []
+    holds, says = [], []
     if column.minimum is not None:
-        breaks.append(f"{name} < {_bound(column, column.minimum)}")
+        holds.append(f"{name} >= {_bound(column, column.minimum)}")
         says.append(f"{column.minimum} or more")
     if column.maximum is not None:
-        breaks.append(f"{name} > {_bound(column, column.maximum)}")
+        holds.append(f"{name} <= {_bound(column, column.maximum)}")
         says.append(f"{column.maximum} or less")
-    if breaks:
+    if holds:
         why = f"{column.name} is {' and '.join(says)}."
-        yield _no_rows(f"{column.name}_in_range", column, " or ".join(breaks), why)
+        yield _rows_hold(f"{column.name}_in_range", column, " and ".join(holds), why)
 
 
 def _pattern(column: Column) -> Iterator[Rule]:
@@ -113,17 +113,14 @@ def _pattern(column: Column) -> Iterator[Rule]:
     # On other types the pattern is of the publisher's text, which is not landed.
     if pattern and column.type in ("text", "period"):
         # The whole value must fit, as in ingest.casting; both engines use RE2.
-        misses = f"not regexp_matches({quote(column.name)}, {literal(f'^(?:{pattern})$')})"
+        fits = f"regexp_matches({quote(column.name)}, {literal(f'^(?:{pattern})$')})"
         why = f"{column.name} has the form {pattern}."
-        yield _no_rows(f"{column.name}_has_pattern", column, misses, why)
+        yield _rows_hold(f"{column.name}_has_pattern", column, fits, why)
 
 
-def _no_rows(rule: str, column: Column, condition: str, why: str) -> Rule:
-    # Great Expectations fills {batch} by str.format: all other braces are doubled.
-    parts = (f"select {ROW}, {quote(column.name)} from ", f" where {condition}")
-    before, after = (part.replace("{", "{{").replace("}", "}}") for part in parts)
-    arguments = {"unexpected_rows_query": f"{before}{BATCH}{after}"}
-    return _stop(rule, "unexpected_rows_expectation", arguments, why)
+def _rows_hold(rule: str, column: Column, condition: str, why: str) -> Rule:
+    arguments = {"condition": condition, "columns": [column.name]}
+    return _stop(rule, "expect_rows_to_hold", arguments, why)
 
 
 def _stop(name: str, expectation: str, arguments: dict[str, Any], why: str) -> Rule:

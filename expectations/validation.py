@@ -1,7 +1,9 @@
 """Has Great Expectations judge an open table by rules, and reads its answers in three values.
 
-Every expectation is pushed down as SQL. One that raised is errored, whatever its ``success``
-says; so is a rule that cannot be turned into an expectation, and one that got no answer.
+Every expectation is pushed down as SQL, rules on rows all in one scan: they are first asked only
+whether they hold, and those that do not are asked again for what breaks them. One that raised is
+errored, whatever its ``success`` says; so is a rule that cannot be turned into an expectation,
+and one that got no answer.
 """
 
 import re
@@ -10,6 +12,7 @@ from typing import Any
 
 from expectations.breaches import (
     QUERY,
+    ROWS_TO_HOLD,
     UNEXPECTED_ROWS,
     breaking_rows,
     columns_of,
@@ -20,6 +23,7 @@ from expectations.breaches import (
 )
 from expectations.engine import OpenTable, Target, great_expectations, opened
 from expectations.errors import RuleUnusable
+from expectations.kinds import spelled_out
 from expectations.report import CheckResult, Offender
 from expectations.suite import BATCH, ROW
 from ingest.contract import Rule
@@ -37,9 +41,11 @@ def validate(target: Target, rules: Sequence[Rule]) -> tuple[CheckResult, ...]:
     """
     usable: dict[int, Any] = {}
     results: dict[int, CheckResult] = {}
+    rules = list(rules)
     for number, rule in enumerate(rules):
         try:
-            usable[number] = _expectation(rule, number)
+            rules[number] = spelled_out(rule)
+            usable[number] = _expectation(rules[number], number)
         except RuleUnusable as error:
             results[number] = errored(rule, str(error))
     with opened(target) as table:
@@ -79,24 +85,52 @@ def _expectation(rule: Rule, number: int) -> Any:
 
 def _answers(table: OpenTable, usable: Mapping[int, Any]) -> dict[int, Any]:
     """For each rule's number Great Expectations' result, or the error that it ended with."""
-    try:
-        return _judged(table, list(usable.values()))
-    except Exception:
-        # One expectation can bring a whole suite down: each is asked alone, so that the others
-        # are judged and the message names the right one.
-        answers: dict[int, Any] = {}
-        for number, expectation in usable.items():
-            try:
-                answers |= _judged(table, [expectation])
-            except Exception as error:
-                answers[number] = error
-        return answers
+    plain = {number: e for number, e in usable.items() if _on_rows(e)}
+    answers = _judged(table, plain, "BOOLEAN_ONLY")
+    hold = {number for number, answer in answers.items() if _holds(answer)}
+    rest = {number: e for number, e in usable.items() if number not in hold}
+    answers |= _judged(table, rest, "SUMMARY")
+    if len(rest) > 1:  # they share a query: what broke one must not be said of the others
+        for number in [n for n in rest if not _was_judged(answers.get(n))]:
+            answers |= _judged(table, {number: usable[number]}, "SUMMARY")
+    rows = table.rows() if hold else 0
+    for number in hold:  # that is what holding in every row means
+        counts = {"element_count": rows, "unexpected_count": 0, "unexpected_percent": 0.0}
+        answers[number].result = {**counts, "partial_unexpected_list": []}
+    return answers
 
 
-def _judged(table: OpenTable, expectations: Sequence[Any]) -> dict[int, Any]:
+def _on_rows(expectation: Any) -> bool:
+    """Whether the expectation counts rows against it and allows for none."""
+    return (hasattr(expectation, "map_metric") or kind_of(expectation) == ROWS_TO_HOLD) and getattr(
+        expectation, "mostly", 1
+    ) == 1
+
+
+def kind_of(expectation: Any) -> str:
+    """The name by which Great Expectations knows an expectation."""
+    return str(expectation.expectation_type)
+
+
+def _was_judged(answer: Any) -> bool:
+    judged = answer is not None and not isinstance(answer, Exception)
+    return judged and _raised(answer.exception_info) is None
+
+
+def _holds(answer: Any) -> bool:
+    return _was_judged(answer) and bool(answer.success)
+
+
+def _judged(table: OpenTable, usable: Mapping[int, Any], result_format: str) -> dict[int, Any]:
+    """The answers by number; where a suite comes down as a whole, the error stands for each."""
+    if not usable:
+        return {}
     # Handed over as a list: ``add_expectation`` silently drops one that equals another.
-    suite = great_expectations().ExpectationSuite(name="rules", expectations=expectations)
-    results = table.batch.validate(suite, result_format="SUMMARY").results
+    suite = great_expectations().ExpectationSuite(name="rules", expectations=list(usable.values()))
+    try:
+        results = table.batch.validate(suite, result_format=result_format).results
+    except Exception as error:
+        return dict.fromkeys(usable, error)
     return {int(result.expectation_config.meta["rule"]): result for result in results}
 
 
