@@ -117,12 +117,17 @@ def land_and_judge(
     if stands:
         landing.remove(landed)
         return _unchanged(landed.manifest, stands)
-    judge_landed(settings, contract, landed)
+    judge_landed(contract, landed, settings)
     return landed
 
 
-def judge_landed(settings: Settings, contract: Contract, landed: Landed) -> dict[str, Any]:
-    """Put a landed load through the gate and lay the verdict beside its manifest."""
+def judge_landed(
+    contract: Contract, landed: Landed, settings: Settings | None = None
+) -> dict[str, Any]:
+    """Put a landed load through the gate and lay the verdict beside its manifest.
+
+    Without settings, as for micro-batches, it is not held against its history.
+    """
     m = landed.manifest
     reached("gate.before")
     facts = LoadFacts(
@@ -138,9 +143,9 @@ def judge_landed(settings: Settings, contract: Contract, landed: Landed) -> dict
     return verdict
 
 
-def history(settings: Settings, m: Manifest) -> History | None:
+def history(settings: Settings | None, m: Manifest) -> History | None:
     """What the gate compares a load with; None for a replay, which is a part of another load."""
-    if m.replay_of:
+    if settings is None or m.replay_of:
         return None
     keep = profiles.place(settings.home, m.dataset, m.load_id)
     return History(profiles.accepted(settings.home, m.dataset), keep, _extent(m.scope))
@@ -167,7 +172,7 @@ def clean_up(settings: Settings) -> None:
             elif side.standing(settings.home, contract, landed):
                 landing.remove(landed)
             else:
-                judge_landed(settings, contract, landed)
+                judge_landed(contract, landed, settings)
 
 
 def of_micro_batches(contract: Contract) -> Contract:

@@ -69,7 +69,7 @@ def _replay_load(settings: Settings, contract: Contract, load_id: str) -> Replay
     landed = _land(settings.home, contract, origin, passing)
     # A handful of rows is no small load: the floor was for the whole.
     lenient = replace(contract, limits=replace(contract.limits, min_rows=0))
-    judge_landed(settings, lenient, landed)
+    judge_landed(lenient, landed)
     return Replayed(load_id, rows.num_rows, passing.num_rows, left, settle(settings, landed))
 
 
