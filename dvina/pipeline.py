@@ -143,23 +143,6 @@ def judge_landed(
     return verdict
 
 
-def history(settings: Settings | None, m: Manifest) -> History | None:
-    """What the gate compares a load with; None for a replay, which is a part of another load."""
-    if settings is None or m.replay_of:
-        return None
-    keep = profiles.place(settings.home, m.dataset, m.load_id)
-    return History(profiles.accepted(settings.home, m.dataset), keep, _extent(m.scope))
-
-
-def _extent(scope: dict[str, list[str]]) -> str:
-    """What a load's scope says of its size: few values by name, many as many."""
-    told = (
-        f"{name}: {'many' if len(values) > _FEW else ', '.join(sorted(values))}"
-        for name, values in sorted(scope.items())
-    )
-    return "; ".join(told)
-
-
 def clean_up(settings: Settings) -> None:
     """Remove dead leftovers and judge loads whose process died before the gate."""
     root = settings.home / "landing"
