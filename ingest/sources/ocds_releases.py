@@ -34,7 +34,7 @@ from ingest.sources.ocds_rows import (
     numbered,
     rows_of,
 )
-from ingest.sources.ocds_versions import latest
+from ingest.sources.ocds_versions import is_versioned, latest
 from ingest.sources.text_stream import utf8_chunks
 
 BLOCK_BYTES = 4 * 1024**2
@@ -142,8 +142,8 @@ class OcdsReleases:
         for number in range(len(rows)):
             try:
                 record, harmed = read_record(rows.text[rows.starts[number] : rows.ends[number]])
-                if rows.kinds[number] == VERSIONED:
-                    record = latest(record)
+                if rows.kinds[number] == VERSIONED or is_versioned(record):
+                    rows.kinds[number], record = VERSIONED, latest(record)
                 columns.add(record)
             except (ValueError, RecursionError, Odd) as error:
                 odd[number] = str(error)

@@ -17,6 +17,12 @@ def latest(versioned: dict[str, Any]) -> dict[str, Any]:
     return release
 
 
+def is_versioned(release: dict[str, Any]) -> bool:
+    """True where a release tells versions of its fields, as it may outside records."""
+    lists = (value for value in release.values() if isinstance(value, list) and value)
+    return any(all(map(_is_version, values)) for values in lists)
+
+
 def _latest(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _latest(of) for key, of in value.items()}
