@@ -8,12 +8,40 @@ from typing import Any
 from airflow.sdk import Asset
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def task_failed(context: Any) -> None:
+    """Make an incident of a task that failed for good."""
+    _note(context, str(context.get("exception") or "no reason given"))
+
+
+def task_is_well(context: Any) -> None:
+    """Resolve the incident of a task that succeeded, or had nothing to do."""
+    _note(context, None)
+
+
+def _note(context: Any, error: str | None) -> None:
+    from dvina.alerts import store
+    from dvina.alerts.sweep import at_once
+    from dvina.settings import settings
+
+    ti, home = context["ti"], settings().home
+    if error is not None:
+        store.task_failed(home, ti.dag_id, ti.task_id, {"error": error, "run_id": ti.run_id})
+    elif not store.task_succeeded(home, ti.dag_id, ti.task_id):
+        return
+    at_once(settings())
+
+
 DEFAULTS: dict[str, Any] = {
     "owner": "dvina",
     "retries": 2,
     "retry_delay": timedelta(minutes=1),
     "retry_exponential_backoff": True,
     "execution_timeout": timedelta(hours=2),
+    "on_failure_callback": task_failed,
+    "on_success_callback": task_is_well,
+    "on_skipped_callback": task_is_well,
 }
 CUSTOMS = (
     "customs_baci_flows",
@@ -144,8 +172,16 @@ def build_marts() -> str:
     return outcome.state
 
 
+def send_digest() -> None:
+    """Send what the last day brought to every route that wants it."""
+    from dvina.alerts.digest import send_digest as send
+    from dvina.settings import settings
+
+    print(send(settings()))
+
+
 def review_quality() -> dict[str, Any]:
-    """Look at what was rejected, refused and is overdue; fails when somebody must look."""
+    """Move incidents on and send what is due; fails when something does not reach anybody."""
     from airflow.sdk.exceptions import AirflowFailException
 
     from dvina.quality import review

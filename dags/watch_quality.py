@@ -1,4 +1,4 @@
-"""Looks every hour at what was rejected, refused or is overdue."""
+"""Looks every hour at what is rejected, doubtful, late or failing, and tells who must know."""
 
 from airflow.sdk import dag, task
 
@@ -17,10 +17,11 @@ from dags._wiring import DEFAULTS, START, review_quality
 def watch_quality() -> None:
     """Watch quality.
 
-    Reads the side store, never the warehouse file, so it works while a build runs.
+    Reads the side store, never the warehouse file, so it works while a build runs. Incidents are
+    opened, told again and resolved here and after each load; see `dvina alerts list`.
 
-    **When it fails**: a newest load was rejected, a dataset is overdue, or the last build failed.
-    The message says which, and the command to run next.
+    **When it fails**: messages do not reach their receiver, or something of severity stop is open
+    and no route has an address. Mend `DVINA_ALERT_URL_<ROUTE>`, try it with `dvina alerts test`.
     """
     task(task_id="review")(review_quality)()
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import duckdb
 
+from dvina.alerts.sweep import at_once
 from dvina.settings import PROJECT, Settings
 from expectations.gate import judge_marts, warm
 from ingest.contract import dataset_names, load_contract
@@ -46,6 +47,12 @@ class BuildOutcome:
 
 def build_and_publish(settings: Settings, *, force: bool = False) -> BuildOutcome:
     """Build when something changed, publish when the marts changed; raises LockTimeout."""
+    outcome = _build(settings, force=force)
+    at_once(settings)
+    return outcome
+
+
+def _build(settings: Settings, *, force: bool) -> BuildOutcome:
     warm()  # importing Great Expectations takes seconds: not under the lock
     inputs = _inputs(settings)
     with (
@@ -97,21 +104,27 @@ def _publish(
     }
     version = publish.write_aside(connection, settings.home, facts)
     if version is None:
-        return BuildOutcome("unchanged", horizon, "the marts are as they were published")
+        former = side.status(settings.home).get("last_build") or {}
+        unchanged = "the marts are as they were published"
+        kept = {key: former[key] for key in ("doubts", "marts") if key in former}
+        _note(settings, "unchanged", unchanged, **kept)
+        return BuildOutcome("unchanged", horizon, unchanged)
     report = judge_marts(version.database, version.version_id)
     if report.outcome != "passed":
         publish.discard(version)
         _note(settings, "failed", report.summary())
         return BuildOutcome("failed", horizon, report.summary())
     published = publish.switch(settings.home, version, settings.keep_versions)
-    _note(settings, "published", f"version {published.version_id}")
+    doubts = [r for r in report.to_json()["results"] if r["outcome"] != "passed"]
+    marts = sorted({result.rule.split(".")[0] for result in report.results})
+    _note(settings, "published", f"version {published.version_id}", doubts=doubts, marts=marts)
     return BuildOutcome(
         "published", horizon, f"version {published.version_id}", published.version_id
     )
 
 
-def _note(settings: Settings, state: str, message: str) -> None:
-    side.note(settings.home, last_build={"state": state, "message": message})
+def _note(settings: Settings, state: str, message: str, **more: object) -> None:
+    side.note(settings.home, last_build={"state": state, "message": message, **more})
 
 
 def _horizon(connection: duckdb.DuckDBPyConnection) -> int:

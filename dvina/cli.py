@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from dvina.alerts_cli import alerts
 from dvina.printing import (
     DATA_FAILED,
     ENVIRONMENT_FAILED,
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 quarantine = typer.Typer(help="Rows that were refused, with their reasons.", no_args_is_help=True)
 app.add_typer(quarantine, name="quarantine")
+app.add_typer(alerts, name="alerts")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Reason = Annotated[str, typer.Option(help="Why; kept in the ledger.")]

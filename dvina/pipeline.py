@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any
 
 from dvina import remote
+from dvina.alerts.sweep import at_once
 from dvina.histories import history
 from dvina.settings import Settings
 from expectations.gate import LoadFacts, judge
@@ -116,6 +117,7 @@ def land_and_judge(
     stands = side.standing(home, contract, landed)
     if stands:
         landing.remove(landed)
+        at_once(settings, dataset, fine="a file equal to what is accepted came in")
         return _unchanged(landed.manifest, stands)
     judge_landed(contract, landed, settings)
     return landed
@@ -256,6 +258,7 @@ def settle(settings: Settings, landed: Landed) -> Outcome:
         entry = side.load(home, m.load_id)
         if entry is not None:
             own = entry["decisions"][0]  # a later load may have superseded it already
+            at_once(settings, m.dataset)
             return _outcome(m, own["decision"], own["reason"])
         if not landed.folder.exists():
             return _unchanged(m, "accepted")

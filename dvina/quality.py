@@ -1,16 +1,17 @@
-"""Reviews the side store: what somebody must look at, and what is merely worth knowing."""
+"""The watch: looks at everything once, and says what a person must look at."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
+from dvina.alerts import store
+from dvina.alerts.delivery import WORRYING
+from dvina.alerts.sweep import sweep
 from dvina.settings import Settings
-from ingest.contract import dataset_names, load_contract
-from warehouse import side
 
 
 @dataclass(frozen=True)
 class Review:
-    """``urgent`` names what needs a person; ``counts`` are plain numbers for machines."""
+    """``urgent`` is what nobody was told of; ``counts`` are plain numbers for machines."""
 
     urgent: tuple[str, ...]
     notes: tuple[str, ...]
@@ -24,42 +25,20 @@ class Review:
 
 
 def review(settings: Settings, now: datetime | None = None) -> Review:
-    """Look at the newest load of each dataset and at the last build."""
-    urgent: list[str] = []
-    notes: list[str] = []
-    counts = {"loads": 0, "rejected": 0, "quarantined_rows": 0, "overdue": 0}
-    for dataset in dataset_names():
-        entries = side.loads(settings.home, dataset)
-        if not entries:
-            notes.append(f"{dataset}: no load yet")
-            continue
-        newest = entries[-1]
-        decision = newest["decisions"][-1]
-        counts["loads"] += len(entries)
-        counts["quarantined_rows"] += sum(entry["rows_quarantined"] for entry in entries)
-        if decision["decision"] == "rejected":
-            counts["rejected"] += 1
-            urgent.append(
-                f"{dataset}: the newest load {newest['load_id']} was rejected: {decision['reason']}"
-            )
-        age = _age_days(entries, now or datetime.now(UTC))
-        limit = load_contract(dataset).expected_every_days
-        if limit is not None and age is not None and age > limit:
-            counts["overdue"] += 1
-            urgent.append(f"{dataset}: last accepted {age:.0f} days ago, expected every {limit}")
-        if newest["rows_quarantined"]:
-            notes.append(
-                f"{dataset}: {newest['rows_quarantined']} rows in quarantine; "
-                f"see 'dvina quarantine show {newest['load_id']}'"
-            )
-    last_build = side.status(settings.home).get("last_build")
-    if last_build and last_build["state"] == "failed":
-        urgent.append(f"the last build was not published: {last_build['message']}")
+    """Move incidents on and send what is due.
+
+    Urgent is what does not reach anybody: messages that were tried several times, and open
+    incidents of severity stop where no route has an address.
+    """
+    done = sweep(settings, now)
+    opened = [i for i in store.incidents(settings.home) if i.is_open]
+    stuck = [m for m in store.messages(settings.home) if m.get("attempts", 0) >= WORRYING]
+    urgent = [f"{m['route']}: not delivered ({m['last_error']}): {m['title']}" for m in stuck]
+    if not settings.routes:
+        urgent += [f"{i.title}. Next: {i.next_step}" for i in opened if i.severity == "stop"]
+    notes = [f"{i.incident_id} {i.severity} {i.state}: {i.title}" for i in opened]
+    counts = {
+        "open": len(opened), "moved": len(done.moved), "delivered": done.delivered,
+        "undelivered": done.undelivered,
+    }  # fmt: skip
     return Review(tuple(urgent), tuple(notes), counts)
-
-
-def _age_days(entries: list[dict[str, object]], now: datetime) -> float | None:
-    times = [str(entry["landed_at"]) for entry in entries if "accepted" in str(entry["decisions"])]
-    if not times:
-        return None
-    return (now - datetime.fromisoformat(max(times))).total_seconds() / 86_400

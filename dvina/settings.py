@@ -4,11 +4,12 @@ A variable of the environment beats the file. Secrets never stand in the file.
 """
 
 import os
+import re
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BaseModel, Field, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -18,6 +19,17 @@ from pydantic_settings import (
 )
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+
+class AlertRoute(BaseModel):
+    """Where incidents of some kind go; its address is the secret ``DVINA_ALERT_URL_<NAME>``."""
+
+    name: str
+    datasets: tuple[str, ...] = ("*",)
+    sectors: tuple[str, ...] = ("*",)
+    owners: tuple[str, ...] = ("*",)
+    severity: Literal["stop", "warn", "inform"] = "warn"  # and what is graver
+    digest: bool = True
 
 
 class Settings(BaseSettings):
@@ -40,7 +52,27 @@ class Settings(BaseSettings):
     stream_port: int = Field(9109, description="Loopback port of /metrics and /health; 0: any.")
     stream_session_ms: int = Field(6000, description="After so long a silent consumer is dead.")
     stream_most_waiting: int = Field(200, description="Landed micro-batches that may wait.")
+    alert_routes: tuple[AlertRoute, ...] = Field((), description="Who hears of which incidents.")
+    alert_repeat_hours: float = Field(24, gt=0, description="When an open incident is told again.")
+    alert_quiet: tuple[str, ...] = Field(
+        (), description="Windows of silence: '* 22:00-06:00', 'customs_* 2026-01-01/2026-01-08'."
+    )
     keep_versions: int = Field(5, ge=2, description="Published versions that are kept.")
+
+    @property
+    def routes(self) -> tuple[AlertRoute, ...]:
+        """The routes of alerts; without any the route ``default``, if it has an address."""
+        if self.alert_routes or "DVINA_ALERT_URL_DEFAULT" not in os.environ:
+            return self.alert_routes
+        return (AlertRoute(name="default"),)
+
+    @field_validator("alert_quiet")
+    @classmethod
+    def _are_windows(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for window in value:
+            if not re.fullmatch(r"\S+ (\d\d:\d\d-\d\d:\d\d|[-\dT:]+/[-\dT:]+)", window):
+                raise ValueError(f"{window!r} is no window such as '* 22:00-06:00'")
+        return value
 
     @field_validator("pairs", "union_members", mode="before")
     @classmethod
