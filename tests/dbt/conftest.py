@@ -16,8 +16,14 @@ import pytest
 from dvina.pipeline import ingest
 from dvina.settings import Settings
 from tests.comtrade import answer, download, record
-from tests.conftest import SAMPLES_FOLDER
+from tests.conftest import SAMPLES_FOLDER, synthetic
 
+# Datasets of documents whose made-up files lie under tests/synthetic.
+DOCUMENTS = (
+    *(f"procurement_eis_{what}" for what in ("notices", "protocols", "contracts", "executions")),
+    "procurement_ted_notices",
+    "procurement_wb_contracts",
+)
 CHN, RUS, BLR, KAZ, DEU, CAN, WORLD, AREAS_NES = 156, 643, 112, 398, 276, 124, 0, 899
 # Five countries and three sectors with known indicators: exporter, importer, value of each sector.
 ORACLE_YEAR, ORACLE_CODES = "2015", ("870323", "843351", "845811")
@@ -34,19 +40,19 @@ class Marts:
     """The published file and, behind it, the warehouse, as a reader asks them."""
 
     def __init__(self, home: Path) -> None:
-        self._home = home
+        self.home = home
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         """Ask the published marts."""
-        return self._ask(self._home / "published" / "current.duckdb", query)
+        return self._ask(self.home / "published" / "current.duckdb", query)
 
     def ask_warehouse(self, query: str) -> list[tuple[Any, ...]]:
         """Ask the models that the marts are built from."""
-        return self._ask(self._home / "warehouse.duckdb", query)
+        return self._ask(self.home / "warehouse.duckdb", query)
 
     def compiled(self, model: str) -> str:
         """The SQL that dbt built a model with."""
-        (path,) = (self._home / "dbt/target/compiled").rglob(f"{model}.sql")
+        (path,) = (self.home / "dbt/target/compiled").rglob(f"{model}.sql")
         return path.read_text(encoding="utf-8")
 
     def _ask(self, database: Path, query: str) -> list[tuple[Any, ...]]:
@@ -58,10 +64,11 @@ class Marts:
 def marts(tmp_path_factory: pytest.TempPathFactory) -> Marts:
     """Marts of the synthetic files below; built once."""
     folder = tmp_path_factory.mktemp("marts")
+    files = (*FILES, *((d, p.name, p.read_bytes()) for d in DOCUMENTS for p in synthetic(d)))
     if SAMPLES_FOLDER.is_dir():
         real = (("customs_comtrade_flows", "china_from_russia.csv", _china_from_russia()),)
-        return built(folder, (*FILES, *real), "BLR-RUS,DEU-RUS")
-    return built(folder, FILES, "BLR-RUS,DEU-RUS")
+        return built(folder, (*files, *real), "BLR-RUS,DEU-RUS")
+    return built(folder, files, "BLR-RUS,DEU-RUS")
 
 
 @pytest.fixture(scope="session")
