@@ -151,7 +151,6 @@ bids as (
             when
                 length(coalesce(judged.supplier_foreign_id, judged.supplier_inn)) = 9
                 and coalesce(by_code.country_code, by_label.country_code) = 'BLR' then 'BY-UNP'
-            when coalesce(judged.supplier_foreign_id, judged.supplier_inn) is not null then 'OTHER'
         end as scheme,
         coalesce(judged.supplier_inn, judged.supplier_foreign_id) as identifier,
         judged.supplier_name,

@@ -49,7 +49,6 @@ suppliers as (
             when
                 length(coalesce(unnested.supplier['foreign_id'], unnested.supplier['inn'])) = 9
                 and coalesce(by_code.country_code, by_label.country_code) = 'BLR' then 'BY-UNP'
-            when coalesce(unnested.supplier['foreign_id'], unnested.supplier['inn']) is not null then 'OTHER'
         end as scheme,
         coalesce(unnested.supplier['inn'], unnested.supplier['foreign_id']) as identifier,
         unnested.supplier['supplier_name'] as supplier_name,

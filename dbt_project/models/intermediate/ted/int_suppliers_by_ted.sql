@@ -69,8 +69,8 @@ suppliers as (
         joined.bid_key,
         joined.organisation_id,
         joined.is_winner,
-        case when joined.identifier is not null then 'TED-' || coalesce(joined.country_text, 'XXX') end
-            as scheme,
+        -- a notice does not say by which register its numbers are
+        cast(null as varchar) as scheme,
         joined.identifier,
         joined.supplier_name,
         joined.is_person,

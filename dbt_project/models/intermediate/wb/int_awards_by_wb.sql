@@ -30,7 +30,7 @@ awards as (
             as contract_amount_usd,
         contracts.borrower_country_name as buyer_country_text,
         buyers.country_code as buyer_country_code,
-        case when contracts.supplier_number is not null then 'WB' end as scheme,
+        cast(null as varchar) as scheme,
         contracts.supplier_number as identifier,
         contracts.supplier_name,
         contracts.supplier_country_name as country_text,
