@@ -23,6 +23,7 @@ NAMES = {
     "dlt": "dlt, Arrow tables, Parquet loader",
     "dlt_dump": "dlt, Arrow tables, Parquet loader",
     "dlt_answers": "dlt, dicts, Parquet loader",
+    "dlt_ocds": "dlt, dicts, Parquet loader",
     "msgspec": "msgspec, typed, parsing alone",
 }
 _DECIMALS = {"value": (18, 2), "net_weight": (18, 3), "quantity": (18, 2)}
@@ -136,6 +137,24 @@ def load_answers_dlt(url: str, home: Path) -> tuple[float, float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu, imported
 
 
+def load_ocds_dlt(path: str, home: Path) -> tuple[float, float, float]:
+    """OCDS releases as dicts, with the Parquet loader; dlt makes a table of each list."""
+    begun = time.perf_counter()
+    import dlt
+
+    imported = time.perf_counter() - begun
+
+    def lines() -> Any:
+        with open(path, encoding="utf-8") as file:
+            while batch := [json.loads(line) for line, _ in zip(file, range(1000), strict=False)]:
+                yield batch
+
+    wall, cpu = time.perf_counter(), time.process_time()
+    resource = dlt.resource(lines, name="releases", write_disposition="append")
+    _pipeline(dlt, home).run(resource(), loader_file_format="parquet")
+    return time.perf_counter() - wall, time.process_time() - cpu, imported
+
+
 def parse_answers_msgspec(paths: str, home: Path) -> tuple[float, float, float]:
     """Parsing alone, by a typed parser, of answers that are in memory already; nothing is kept."""
     begun = time.perf_counter()
@@ -171,6 +190,7 @@ PEERS: dict[str, tuple[str, Callable[[str, Path], tuple[float, float, float]]]] 
     "dlt": ("dlt", load_dlt),
     "dlt_dump": ("dlt", load_dump_dlt),
     "dlt_answers": ("dlt", load_answers_dlt),
+    "dlt_ocds": ("dlt", load_ocds_dlt),
     "msgspec": ("msgspec", parse_answers_msgspec),
 }
 

@@ -13,9 +13,10 @@ from typing import Any
 from bench import peers
 from bench.generate import Rows, generate
 from bench.generate_customs import FIRST_YEAR, answers, dump
+from bench.generate_ocds import releases
 from bench.harness import DATA, BenchError, Side, Work, fresh, in_turns, run
 from bench.server import serving
-from bench.variants import ANSWERS, DATASET, DUMP
+from bench.variants import ANSWERS, DATASET, DUMP, RELEASES
 
 MB_LIMIT = 750
 SLICE = 50_000
@@ -202,6 +203,20 @@ def comtrade_answers(plan: Plan) -> Iterator[Result]:
             yield _peer("comtrade_vs_dlt", "dlt_answers", plan, one, address, at_least=10)
 
 
+def ocds_releases(plan: Plan) -> Iterator[Result]:
+    """JSON Lines of OCDS releases against DuckDB's own reader, nested, and against dlt."""
+    count = min(plan.rows // 25, 200_000)
+    path = str(releases(count, DATA))
+    load = Work("ours_load", {"csv": path, "dataset": RELEASES})
+    ours, limit = in_turns(min(plan.repetitions, 3), load, Work("limit_read_ocds", {"csv": path}))
+    note = f"{_laps(ours)}; DuckDB's peak {limit.peak_mb:.0f} MB; goal of the peak 1200 MB"
+    yield _against("ocds_releases", _rows(count), ours, limit, 1.5, note=note)
+    if plan.with_peers:
+        few = str(releases(10_000, DATA))
+        one = Work("ours_load", {"csv": few, "dataset": RELEASES})
+        yield _peer("ocds_vs_dlt", "dlt_ocds", plan, one, few, at_least=15)
+
+
 ROWS: dict[str, Callable[[Plan], Iterator[Result]]] = {
     function.__name__: function
     for function in (
@@ -213,6 +228,7 @@ ROWS: dict[str, Callable[[Plan], Iterator[Result]]] = {
         csv_vs_duckdb,
         customs_dump,
         comtrade_answers,
+        ocds_releases,
     )
 }
 
@@ -221,7 +237,8 @@ def _peer(
     row: str, peer: str, plan: Plan, mine: Work, given: str, at_least: float | None = None
 ) -> Result:
     """Ours and a peer on the same smaller input, twice in turns."""
-    size = _rows(ANSWER_ROWS if peer == "dlt_answers" else plan.peer_rows)
+    sizes = {"dlt_answers": ANSWER_ROWS, "dlt_ocds": 10_000}
+    size = _rows(sizes.get(peer, plan.peer_rows))
     python = peers.environment(peer)
     if python is None:
         return Result(row, size, 0.0, peer=peers.NAMES[peer], note="environment not to be had")

@@ -21,6 +21,7 @@ from pydantic import SecretStr
 
 DATASET = "bench_flows"
 DUMP, ANSWERS = "customs_fcs_flows", "customs_comtrade_flows"  # as they are shipped
+RELEASES = "procurement_ocds_releases"
 CONTRACTS = Path(__file__).parent / "contracts"
 _CSV_TYPES = {
     "reporter": "varchar", "period": "varchar", "flow": "varchar", "commodity": "varchar",
@@ -165,6 +166,21 @@ def limit_read_dump(spec: Spec, out: Measured) -> None:
         )
 
 
+def limit_read_ocds(spec: Spec, out: Measured) -> None:
+    """DuckDB's own reader of JSON Lines, every field nested as it finds it, into one table."""
+    begun = time.perf_counter()
+    import duckdb
+
+    out.import_s = time.perf_counter() - begun
+    home = Path(spec["home"])
+    home.mkdir(parents=True)
+    with _measure(out), duckdb.connect(str(home / "limit.duckdb")) as connection:
+        connection.execute(
+            "create table releases as select * from "
+            f"read_json('{spec['csv']}', format = 'newline_delimited')"
+        )
+
+
 def ours_answers(spec: Spec, out: Measured) -> None:
     """Years of UN Comtrade over HTTP by ``dvina.backfill``, each a load: fetch to commit."""
     begun = time.perf_counter()
@@ -236,7 +252,7 @@ VARIANTS: dict[str, Variant] = {
     function.__name__: function
     for function in (
         ours_load, limit_load, limit_insert, limit_replace, limit_read_csv, limit_read_dump,
-        ours_answers, ours_gate, limit_scan,
+        limit_read_ocds, ours_answers, ours_gate, limit_scan,
     )
 }  # fmt: skip
 
