@@ -82,6 +82,11 @@ class _Kind:
     says: str
 
 
+def period_has_begun() -> str:
+    """No slice is of a year that lies ahead."""
+    return "try_cast(left(newest, 4) as integer) <= year(current_date)"
+
+
 _ON_SLICES: dict[str, _Kind] = {
     "expect_rows_like_siblings": _Kind(
         rows_like_siblings,
@@ -115,6 +120,9 @@ _ON_SLICES: dict[str, _Kind] = {
         no_older_version,
         ("row_count", "same_content_as_load"),
         "nothing that was revised since",
+    ),
+    "expect_period_to_have_begun": _Kind(
+        period_has_begun, ("newest",), "no period of a year that lies ahead"
     ),
     "expect_slices_to_hold": _Kind(lambda condition: condition, (), ""),
 }
@@ -191,6 +199,10 @@ def _derived(contract: Contract) -> Iterator[Rule]:
     yield _rule(
         "rows_like_previous", "expect_rows_like_previous", {}, "warn",
         "A revision that adds or drops so many rows is seldom one.",
+    )  # fmt: skip
+    yield _rule(
+        "period_has_begun", "expect_period_to_have_begun", {}, "warn",
+        "A period of years to come is a misread date, or a projection that its contract should tell.",
     )  # fmt: skip
     if summed(contract):  # between two snapshots nothing may have happened
         yield _rule(

@@ -1,0 +1,201 @@
+"""Planted faults are caught, clean loads are not doubted; the table goes to docs/quality.md.
+
+Thresholds were fixed on the made-up months of tests/expectations/test_history.py. The short form
+runs on what the repository ships; the long one on files of nine publishers, and writes the page.
+"""
+
+import os
+import random
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from dvina import pipeline
+from dvina.alerts import store
+from dvina.alerts.sweep import sweep
+from dvina.settings import Settings
+from expectations.gate import warm
+from expectations.incidents import Incident
+from ingest.contract import _load
+from tests.conftest import needs_samples
+from tests.faults.injector import FAULTS, REVISIONS, Fault, Place, as_file
+from tests.faults.page import Line, write_page
+from tests.faults.publishers import Publisher, Row, everything, only_shipped, write_contracts
+
+SEED = 20261125
+CLEAN_OF_EACH = 8
+# What no rule can see in one load alone; it needs another source or a person.
+INVISIBLE = {"currency_euro", "one_huge_row"}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of one file: decided how, which incidents are open afterwards."""
+
+    state: str
+    incidents: tuple[Incident, ...]
+    errored: tuple[str, ...]
+
+
+class Laboratory:
+    """A home for each publisher, in which its history is accepted."""
+
+    def __init__(self, folder: Path, publishers: list[Publisher]) -> None:
+        self.folder = folder
+        self.publishers = publishers
+        self.numbers = iter(range(10**6))
+        write_contracts(folder / "contracts", publishers)
+        os.environ["DVINA_CONTRACTS"] = str(folder / "contracts")
+        _load.cache_clear()
+        warm()
+        for publisher in publishers:
+            for _, rows in publisher.slices[: publisher.history]:
+                judged = self.ingest(self.home(publisher), publisher, as_file(rows))
+                assert judged.state == "accepted", (publisher.name, judged)
+            self.settle(publisher)
+
+    def settle(self, publisher: Publisher) -> None:
+        """Whatever was open of the history is closed: it is not what is measured."""
+        for path in (self.home(publisher) / "ops" / "incidents").glob("*.json"):
+            path.unlink()
+
+    def home(self, publisher: Publisher) -> Path:
+        return self.folder / "homes" / publisher.dataset
+
+    @contextmanager
+    def copy_of(self, publisher: Publisher) -> Iterator[Path]:
+        """A home like the publisher's, for one fault."""
+        copied = self.folder / "copy"
+        shutil.copytree(self.home(publisher), copied)
+        try:
+            yield copied
+        finally:
+            shutil.rmtree(copied)
+
+    def ingest(self, home: Path, publisher: Publisher, content: bytes) -> Judged:
+        path = self.folder / f"file{next(self.numbers):05}.csv"
+        path.write_bytes(content)
+        outcome = pipeline.ingest(Settings(home=home), publisher.dataset, str(path))
+        path.unlink()
+        opened = tuple(i for i in store.incidents(home) if i.is_open)
+        verdict = home / "landing" / publisher.dataset / outcome.load_id / "verdict.json"
+        text = verdict.read_text() if verdict.is_file() else ""
+        return Judged(outcome.state, opened, ("errored",) if '"errored"' in text else ())
+
+
+def plant(laboratory: Laboratory, name: str, fault: Fault, draw: random.Random) -> Line | None:
+    """Plant one fault at one publisher drawn; a revision is of the last slice of the history."""
+    publisher = draw.choice(laboratory.publishers)
+    revision = name in REVISIONS
+    at = (
+        publisher.history - 1
+        if revision
+        else draw.randrange(publisher.history, len(publisher.slices))
+    )
+    before: list[Row] = publisher.slices[publisher.history - 1][1]
+    content = fault(Place(publisher, publisher.slices[at][1], before, draw))
+    if content is None:
+        return None
+    with laboratory.copy_of(publisher) as home:
+        judged = laboratory.ingest(home, publisher, content)
+    assert judged.errored == (), (name, publisher.name, judged)
+    return Line.of(name, publisher.name, publisher.slices[at][0], judged.state, judged.incidents)
+
+
+def planted(laboratory: Laboratory, each: int) -> list[Line]:
+    draw = random.Random(SEED)
+    lines: list[Line] = []
+    for name, fault in {**FAULTS, **REVISIONS}.items():
+        found: list[Line] = []
+        for _ in range(each * 6):
+            if len(found) < each and (line := plant(laboratory, name, fault, draw)):
+                found.append(line)
+        assert found, name
+        lines += found
+    return [*lines, *_apart(laboratory)]
+
+
+def _apart(laboratory: Laboratory) -> list[Line]:
+    """Faults that are of no single load."""
+    publisher, lines = laboratory.publishers[0], []
+    later = datetime.now(UTC) + timedelta(days=200)
+    with laboratory.copy_of(publisher) as home:  # nothing came for long
+        sweep(Settings(home=home), later)
+        lines.append(Line.of("missing_or_late_file", publisher.name, "-", "-", _open(home)))
+    with laboratory.copy_of(publisher) as home:
+        store.task_failed(home, "ingest_customs", publisher.dataset, {"error": "host not found"})
+        sweep(Settings(home=home))
+        lines.append(Line.of("task_of_airflow_failed", publisher.name, "-", "-", _open(home)))
+    with laboratory.copy_of(publisher) as home:  # what was revised comes back as it was
+        name, rows = publisher.slices[publisher.history - 1]
+        place = Place(publisher, rows, rows, random.Random(SEED))
+        revised = REVISIONS["history_restated_by_5_percent"](place)
+        assert revised is not None
+        assert laboratory.ingest(home, publisher, revised).state == "accepted"
+        judged = laboratory.ingest(home, publisher, as_file(rows))
+        lines.append(Line.of("stale_copy", publisher.name, name, judged.state, judged.incidents))
+    return lines
+
+
+def _open(home: Path) -> tuple[Incident, ...]:
+    return tuple(i for i in store.incidents(home) if i.is_open)
+
+
+def clean(laboratory: Laboratory, each: int) -> list[Line]:
+    """Distinct good slices, one load after the other."""
+    lines = []
+    for publisher in laboratory.publishers:
+        for name, rows in publisher.slices[publisher.history :][:each]:
+            judged = laboratory.ingest(laboratory.home(publisher), publisher, as_file(rows))
+            lines.append(Line.of("none", publisher.name, name, judged.state, judged.incidents))
+            laboratory.settle(publisher)
+    return lines
+
+
+@pytest.fixture
+def contracts() -> Iterator[None]:
+    before = os.environ.get("DVINA_CONTRACTS")
+    yield
+    os.environ.pop("DVINA_CONTRACTS", None)
+    if before is not None:
+        os.environ["DVINA_CONTRACTS"] = before
+    _load.cache_clear()
+
+
+@pytest.mark.usefixtures("contracts")
+@pytest.mark.timeout(300)
+def test_faults_in_the_shipped_sample_are_caught_and_clean_months_are_not_doubted(
+    tmp_path: Path,
+) -> None:
+    laboratory = Laboratory(tmp_path, only_shipped())
+    lines = planted(laboratory, 1)
+    missed = {line.fault for line in lines if not line.caught}
+    print("\n".join(map(str, lines)))
+    assert len(lines) >= 25
+    assert missed <= INVISIBLE | {"history_restated_by_5_percent"}
+    good = clean(laboratory, CLEAN_OF_EACH)
+    assert len(good) == CLEAN_OF_EACH
+    assert [line for line in good if line.caught] == []
+
+
+@needs_samples
+@pytest.mark.long
+@pytest.mark.usefixtures("contracts")
+@pytest.mark.timeout(3000)
+def test_faults_in_files_of_nine_publishers(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, everything())
+    lines = planted(laboratory, 2)
+    good = clean(laboratory, CLEAN_OF_EACH)
+    recall = write_page(lines, good, SEED)
+    print(recall)
+    assert len({line.publisher for line in good}) >= 8
+    assert len(good) >= 50
+    assert [line for line in good if line.caught] == []
+    kinds = {line.fault for line in lines}
+    assert len(kinds) >= 25
+    assert sum(line.caught for line in lines) >= 0.85 * len(lines)
