@@ -27,6 +27,7 @@ from warehouse.commit import commit_pending
 from warehouse.database import FILE, open_warehouse
 from warehouse.errors import PublishFailed
 from warehouse.lock import writer_lock
+from warehouse.quality_marts import lay_quality_marts
 from warehouse.tables import ensure_tables
 
 DBT_PROJECT = PROJECT / "dbt_project"
@@ -102,6 +103,7 @@ def _publish(
         "pairs": settings.pairs,
         "licences": {c.dataset: f"{c.publisher.name}: {c.publisher.licence}" for c in contracts},
     }
+    lay_quality_marts(connection, contracts)
     version = publish.write_aside(connection, settings.home, facts)
     if version is None:
         former = side.status(settings.home).get("last_build") or {}

@@ -5,6 +5,7 @@ requests to accept or withdraw. What is committed once is never committed again,
 ledger names the load.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -218,12 +219,13 @@ def _insert_checks(
         (
             m.load_id, check["rule"], check["severity"], check["outcome"], check.get("column"),
             check["observed"], check["expected"], check["message"],
+            json.dumps(check.get("offenders", [])),
         )
         for check in verdict.get("results", ())
         if not m.stream or check["outcome"] != "passed"
     ]  # fmt: skip
     if rows:
-        places = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * len(rows))
+        places = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?)"] * len(rows))
         bound = [value for row in rows for value in row]
         connection.execute(f"insert into ledger.checks values {places}", bound)
 

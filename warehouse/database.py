@@ -12,7 +12,8 @@ import duckdb
 
 from warehouse.errors import SchemaTooNew, WarehouseError
 
-SCHEMA_VERSION = 3  # 2: what a slice's rows share stands in ledger.units; 3: positions in topics
+# 2: what a slice's rows share stands in ledger.units; 3: positions in topics; 4: offenders
+SCHEMA_VERSION = 4
 FILE = "warehouse.duckdb"
 DEFAULT_MEMORY = "256MB"
 STORAGE_ERRORS = (
@@ -55,8 +56,9 @@ create table if not exists ledger.decisions (
 create table if not exists ledger.checks (
     load_id varchar not null, rule varchar not null, severity varchar not null,
     outcome varchar not null, column_name varchar, observed varchar, expected varchar,
-    message varchar not null
+    message varchar not null, offenders varchar
 );
+alter table ledger.checks add column if not exists offenders varchar;
 create table if not exists ledger.builds (
     build_id varchar not null, horizon bigint not null, state varchar not null,
     inputs varchar not null, noted_at timestamptz not null
