@@ -202,7 +202,7 @@ def _derived(contract: Contract) -> Iterator[Rule]:
     )  # fmt: skip
     yield _rule(
         "period_has_begun", "expect_period_to_have_begun", {}, "warn",
-        "A period of years to come is a misread date, or a projection that its contract should tell.",
+        "A period of years to come is a misread date, or a projection of which its contract tells.",
     )  # fmt: skip
     if summed(contract):  # between two snapshots nothing may have happened
         yield _rule(
