@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import peers
+from bench.eis_xml import CONTRACTS, contracts
 from bench.generate import Rows, generate
 from bench.generate_customs import FIRST_YEAR, answers, dump
 from bench.generate_ocds import releases
@@ -217,6 +218,20 @@ def ocds_releases(plan: Plan) -> Iterator[Result]:
         yield _peer("ocds_vs_dlt", "dlt_ocds", plan, one, few, at_least=15)
 
 
+def eis_xml(plan: Plan) -> Iterator[Result]:
+    """Contracts of EIS in one XML file against a bare lxml loop, read alone and loaded whole."""
+    few, many = (contracts(n // 50, DATA) for n in (plan.few_rows, plan.rows))
+    spec = {"xml": str(many), "dataset": CONTRACTS}
+    ours, limit = in_turns(plan.repetitions, Work("ours_xml", spec), Work("limit_xml", spec))
+    small = run(Work("ours_xml", {**spec, "xml": str(few)}))
+    size = f"{_rows(plan.rows // 50)} documents"
+    note = f"peak {ours.peak_mb / small.peak_mb:.2f} times that of {_rows(plan.few_rows // 50)}"
+    yield _against("eis_xml", size, ours, limit, 2.0, note=note)
+    whole = Work("ours_load", {"dataset": CONTRACTS, "csv": str(many)})
+    ours, limit = in_turns(plan.repetitions, whole, Work("limit_xml", spec))
+    yield _against("eis_xml_load", size, ours, limit, note=_laps(ours))
+
+
 ROWS: dict[str, Callable[[Plan], Iterator[Result]]] = {
     function.__name__: function
     for function in (
@@ -229,6 +244,7 @@ ROWS: dict[str, Callable[[Plan], Iterator[Result]]] = {
         customs_dump,
         comtrade_answers,
         ocds_releases,
+        eis_xml,
     )
 }
 

@@ -248,11 +248,39 @@ def limit_scan(spec: Spec, out: Measured) -> None:
         connection.execute(f"select {counts} from read_parquet({files})").fetchall()
 
 
+def ours_xml(spec: Spec, out: Measured) -> None:
+    """Contracts of EIS into typed record batches, counted apart: nothing is cast or written."""
+    begun = time.perf_counter()
+    from bench.eis_xml import CONTRACTS as dataset
+    from ingest.contract import load_contract
+    from ingest.sources import open_source, xml_records
+
+    assert xml_records
+    out.import_s = time.perf_counter() - begun + _import_reading()
+    with _measure(out):
+        source = open_source(load_contract(dataset), Path(spec["xml"]))
+        read = sum(part().columns.num_rows for part in source.parts())
+    if read != source.records_read():
+        raise SystemExit(f"{read} rows of {source.records_read()} records")
+    out.facts = {"rows": read}
+
+
+def limit_xml(spec: Spec, out: Measured) -> None:
+    """A bare lxml loop that takes the text of the same elements and keeps nothing."""
+    from lxml import etree
+
+    from bench.eis_xml import loop
+
+    assert etree
+    with _measure(out):
+        out.facts = {"texts": loop(Path(spec["xml"]))}
+
+
 VARIANTS: dict[str, Variant] = {
     function.__name__: function
     for function in (
         ours_load, limit_load, limit_insert, limit_replace, limit_read_csv, limit_read_dump,
-        limit_read_ocds, ours_answers, ours_gate, limit_scan,
+        limit_read_ocds, ours_answers, ours_gate, limit_scan, ours_xml, limit_xml,
     )
 }  # fmt: skip
 

@@ -152,5 +152,8 @@ def _put(
 
 def _first(slots: Sequence[Sequence[str | None]], of: Sequence[int]) -> pa.Array:
     """The first of several slots that is filled, row by row."""
-    arrays = [pa.array(slots[slot], pa.string()) for slot in of]
-    return arrays[0] if len(arrays) == 1 else pc.coalesce(*arrays)
+    filled = [slot for slot in of if slots[slot].count(None) < len(slots[slot])]
+    arrays = [pa.array(slots[slot], pa.string()) for slot in filled]
+    if len(arrays) > 1:
+        return pc.coalesce(*arrays)
+    return arrays[0] if arrays else pa.nulls(len(slots[of[0]]), pa.string())
