@@ -5,7 +5,7 @@ add one, write the function and, if it measures something new, a variant.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from bench.harness import DATA, BenchError, Side, Work, fresh, in_turns, run
 from bench.server import serving
 from bench.variants import ANSWERS, DATASET, DUMP, RELEASES
 
-MB_LIMIT = 750
+MB_LIMIT, GATE_MB = 750, 600
 SLICE = 50_000
 ANSWER_ROWS = 99_000  # of an answer: below what makes the publisher's limit
 
@@ -151,6 +151,41 @@ def gate(plan: Plan) -> Iterator[Result]:
     yield _against("gate", _rows(plan.rows), ours, limit, note=f"{checks} checks, import apart")
 
 
+def gate_checks(plan: Plan) -> Iterator[Result]:
+    """Twelve checks of rows and the comparison with history, against a scan and a peer."""
+    segments = {"segments": _segments(_loaded(Rows(plan.rows))), "rows": plan.rows}
+    work = Work("ours_gate", {**segments, "history": True})
+    ours, limit = in_turns(plan.repetitions, work, Work("limit_scan", segments))
+    row = _against("gate_checks", _rows(plan.rows), ours, limit, 5.0)
+    checks = ours.samples[0].facts["checks"]
+    within = bool(row.met) and (row.peak_mb or 0) < GATE_MB
+    note = f"{checks} checks, 12 of them on rows; imports apart, {ours.import_s:.1f} s"
+    yield replace(row, goal=f"<= 5 and < {GATE_MB} MB", met=within, note=note)
+    if plan.with_peers:
+        yield _against_pandas(plan, work, Work("gx_pandas", segments))
+
+
+def _against_pandas(plan: Plan, work: Work, peer: Work) -> Result:
+    mine, theirs = in_turns(2, work, peer)
+    faster = theirs.seconds()[0] / mine.seconds()[0]
+    return Result(
+        row="gate_checks_vs_pandas",
+        size=_rows(plan.rows),
+        ours_s=mine.seconds()[0],
+        goal="20 times faster",
+        met=faster >= 20,
+        peer="Great Expectations on pandas",
+        peer_s=theirs.seconds()[0],
+        ratio_to_peer=1 / faster,
+        peak_mb=mine.peak_mb,
+        ours_spread=mine.seconds()[1:],
+        ours_cpu_s=mine.cpu,
+        import_s=mine.import_s,
+        repetitions=2,
+        note=f"{faster:.1f} times faster; peer's peak {theirs.peak_mb:.0f} MB",
+    )
+
+
 def csv_vs_duckdb(plan: Plan) -> Iterator[Result]:
     """A whole load against DuckDB's own CSV reader into a table, and against peers."""
     csv = str(generate(Rows(plan.rows), DATA))
@@ -240,6 +275,7 @@ ROWS: dict[str, Callable[[Plan], Iterator[Result]]] = {
         resend_load,
         resend_file,
         gate,
+        gate_checks,
         csv_vs_duckdb,
         customs_dump,
         comtrade_answers,

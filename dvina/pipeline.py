@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any
 
 from dvina import remote
+from dvina.alerts.pages import keep_page
 from dvina.alerts.sweep import at_once
 from dvina.histories import history
 from dvina.settings import Settings
@@ -140,6 +141,8 @@ def judge_landed(
     if report.outcome != "passed":
         reason = f"{m.origin}: {report.summary()} The former data stays."
     verdict = {**report.to_json(), "outcome": report.outcome, "reason": reason}
+    if settings is not None and any(r.outcome != "passed" for r in report.results):
+        keep_page(settings.home, report)
     landing.write_verdict(landed, verdict)
     reached("gate.after")
     return verdict

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dvina.alerts import store
+from dvina.alerts.pages import place
 from expectations.incidents import Finding
 from ingest.contract import SEVERITIES, Contract, dataset_names, load_contract
 from warehouse import side
@@ -219,5 +220,5 @@ def _mart(mart: str, doubts: list[dict[str, Any]]) -> Finding:
 
 
 def _page(home: Path, dataset: str, load_id: str) -> str:
-    path = home / "ops" / "data_docs" / dataset / f"{load_id}.html"
+    path = place(home, dataset, load_id)
     return str(path) if path.is_file() else ""

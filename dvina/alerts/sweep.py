@@ -12,6 +12,7 @@ from typing import Any
 from dvina.alerts import delivery, messages, store
 from dvina.alerts.findings import good_loads, of_build, of_load, of_tasks, overdue, upstream
 from dvina.alerts.lineage import reached_by
+from dvina.alerts.pages import keep_index
 from dvina.settings import AlertRoute, Settings
 from expectations.incidents import Finding, Incident, advanced, message_due, rooted
 from ingest.contract import SEVERITIES, dataset_names, load_contract
@@ -49,6 +50,8 @@ def sweep(
         findings, good = _state(settings, now, dataset)
         _advance(settings, findings, good, now, moved)
         _tell(settings, now)
+        if moved:
+            keep_index(settings.home, store.incidents(settings.home))
     return Swept(tuple(moved.values()), *delivery.flush(settings.home, now))
 
 

@@ -134,6 +134,14 @@ def test_a_fault_is_told_once_and_its_end_too(
         "Runbook: Look at the refused rows", "dvina alerts ack",
     ):  # fmt: skip
         assert told in post["message"]
+    (page,) = [
+        line.removeprefix("Report: ") for line in post["message"].splitlines() if "Report: " in line
+    ]
+    index = settings.home / "ops" / "data_docs" / "index.html"
+    for text in (Path(page).read_text(), index.read_text()):
+        assert "quarantined_share" in text
+        assert "http" not in text  # nothing is loaded from anywhere
+        assert "<script" not in text
     assert "text/html" in mail
     assert "text/plain" in mail
     assert send([*BAD, "Belarus,2021-02,8004,many,"]).state == "rejected"
@@ -147,6 +155,7 @@ def test_a_fault_is_told_once_and_its_end_too(
     repaired = send([*GOOD, "Belarus,2021-02,8004,3,"])
     assert repaired.state == "accepted"
     assert (len(mailbox[0].mails), len(hook.posts)) == (2, 2)
+    assert "Nothing is open" in index.read_text()
     assert hook.posts[1]["title"].startswith("[resolved]")
     assert repaired.load_id in hook.posts[1]["message"]
     assert open_ones(settings) == []

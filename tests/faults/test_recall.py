@@ -56,7 +56,7 @@ class Laboratory:
         for publisher in publishers:
             for _, rows in publisher.slices[: publisher.history]:
                 judged = self.ingest(self.home(publisher), publisher, as_file(rows))
-                assert judged.state == "accepted", (publisher.name, judged)
+                assert judged.state == "accepted", [i.text for i in judged.incidents]
             self.settle(publisher)
 
     def settle(self, publisher: Publisher) -> None:
