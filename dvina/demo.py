@@ -24,6 +24,7 @@ DAGS = (
     "ingest_customs",
     "ingest_procurement",
     "ingest_loans",
+    "ingest_reference",
     "build_and_publish",
     "watch_quality",
 )

@@ -36,9 +36,49 @@ eis_bids as (
 
 ),
 
+-- OCDS: the scheme is the publisher's word, taken as it stands; the country is a label or a code
+ocds_suppliers as (
+
+    select distinct
+        'procurement_ocds_releases' as source_dataset,
+        ocid as process_id,
+        'supplier' as party_role,
+        supplier_name as party_name,
+        scheme as identifier_scheme,
+        identifier,
+        country_text,
+        cast(null as varchar) as country_code
+    from {{ ref('int_ocds_suppliers_by_award') }}
+
+),
+
+ocds_buyers as (
+
+    select distinct
+        'procurement_ocds_releases' as source_dataset,
+        ocid as process_id,
+        'buyer' as party_role,
+        buyer_name as party_name,
+        buyer_scheme as identifier_scheme,
+        buyer_identifier as identifier,
+        buyer_country_text as country_text,
+        cast(null as varchar) as country_code
+    from {{ ref('int_ocds_tenders_by_process') }}
+    where buyer_name is not null or buyer_identifier is not null
+
+),
+
 parties as (
 
     select * from eis_bids
+
+    union all
+
+    select * from ocds_suppliers
+
+    union all
+
+    select * from ocds_buyers
 
 ),
 
