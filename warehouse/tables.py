@@ -72,23 +72,29 @@ def _as_of_macro(connection: duckdb.DuckDBPyConnection, contract: Contract) -> s
     dataset = contract.dataset
     return (
         f"create or replace macro accepted.{quote(dataset + '_as_of')}(horizon) as table "
-        f"select r.* from ({rows_sql(connection, contract)}) as r "
-        f"join ledger.current_units({literal(dataset)}, horizon) as c "
-        f"on r._unit_id = c.unit_id {_latest(contract)}"
+        f"with shown as not materialized (select r.* from ({rows_sql(connection, contract)}) as r "
+        f"join ledger.current_units({literal(dataset)}, horizon) as c on r._unit_id = c.unit_id) "
+        f"select * from shown {_latest(contract)}"
     )
 
 
 def _latest(contract: Contract) -> str:
     """Which of several accepted rows is shown, by the kind of revision."""
-    key = ", ".join(f"r.{quote(k)}" for k in contract.key)
     if contract.revision.kind == "event":
-        every = ", ".join(f"r.{quote(c.name)}" for c in contract.columns)
-        return f"qualify row_number() over (partition by {every} order by r._unit_id, r._row) = 1"
+        # Hashes first: whole rows are compared only where two hashes are the same.
+        every = ", ".join(quote(c.name) for c in contract.columns)
+        return (
+            "where (_unit_id, _row) not in (select (_unit_id, _row) from shown "
+            f"where hash({every}) in "
+            f"(select hash({every}) as h from shown group by h having count(*) > 1) "
+            f"qualify row_number() over (partition by {every} order by _unit_id, _row) > 1)"
+        )
     if contract.revision.kind == "key":
+        key = ", ".join(quote(k) for k in contract.key)
         version = quote(str(contract.revision.version))
         return (
             f"qualify row_number() over (partition by {key} "
-            f"order by r.{version} desc, r._unit_id desc, r._row desc) = 1"
+            f"order by {version} desc, _unit_id desc, _row desc) = 1"
         )
     return ""
 
