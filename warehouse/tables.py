@@ -70,23 +70,26 @@ def sql_types(contract: Contract) -> dict[str, str]:
 
 def _as_of_macro(connection: duckdb.DuckDBPyConnection, contract: Contract) -> str:
     dataset = contract.dataset
+    shown = (
+        f"(select r.* from ({rows_sql(connection, contract)}) as r "
+        f"join ledger.current_units({literal(dataset)}, horizon) as c on r._unit_id = c.unit_id)"
+    )
     return (
         f"create or replace macro accepted.{quote(dataset + '_as_of')}(horizon) as table "
-        f"with shown as not materialized (select r.* from ({rows_sql(connection, contract)}) as r "
-        f"join ledger.current_units({literal(dataset)}, horizon) as c on r._unit_id = c.unit_id) "
-        f"select * from shown {_latest(contract)}"
+        f"select * from {shown} {_latest(contract, shown)}"
     )
 
 
-def _latest(contract: Contract) -> str:
-    """Which of several accepted rows is shown, by the kind of revision."""
+def _latest(contract: Contract, shown: str) -> str:
+    """Which of several accepted rows, those of ``shown``, is shown, by the kind of revision."""
     if contract.revision.kind == "event":
-        # Hashes first: whole rows are compared only where two hashes are the same.
+        # Hashes first: whole rows are compared only where two hashes are the same. Not a common
+        # table expression: DuckDB would hold all of it.
         every = ", ".join(quote(c.name) for c in contract.columns)
         return (
-            "where (_unit_id, _row) not in (select (_unit_id, _row) from shown "
+            f"where (_unit_id, _row) not in (select (_unit_id, _row) from {shown} "
             f"where hash({every}) in "
-            f"(select hash({every}) as h from shown group by h having count(*) > 1) "
+            f"(select hash({every}) as h from {shown} group by h having count(*) > 1) "
             f"qualify row_number() over (partition by {every} order by _unit_id, _row) > 1)"
         )
     if contract.revision.kind == "key":

@@ -2,19 +2,14 @@
 {# fields of structs look like qualified names to the linter #}
 with
 
-compiled as (
-
-    select * from {{ ref('int_ocds_compiled_releases') }}
-
-),
-
+-- each part reads the processes by itself: an expression that is read twice would be held in memory
 awards as (
 
     select
         ocid,
         unnest(awards) as award,
         generate_subscripts(awards, 1) as award_number
-    from compiled
+    from {{ ref('int_ocds_compiled_releases') }}
 
 ),
 
@@ -24,7 +19,7 @@ contracts as (
         ocid,
         unnest(contracts) as contract,
         generate_subscripts(contracts, 1) as contract_number
-    from compiled
+    from {{ ref('int_ocds_compiled_releases') }}
 
 ),
 
@@ -36,7 +31,7 @@ unnested as (
         0 as parent_number,
         unnest(tender_items) as entry,
         generate_subscripts(tender_items, 1) as item_number
-    from compiled
+    from {{ ref('int_ocds_compiled_releases') }}
     union all
     select
         ocid,

@@ -22,7 +22,8 @@ keyed as (
             tender_status, tender_method, tender_value_amount, tender_value_currency, tender_end_at,
             tenderer_count, tenderers, tender_lots, tender_items, bids, awards, contracts
         ) as content_hash
-    from releases
+    -- not from the expression above: one that is read twice would be held in memory
+    from {{ ref('stg_ocds__releases') }}
 
 ),
 
