@@ -126,6 +126,16 @@ class Flow:
         self.reads = bool(reader.assigned)
         return came
 
+    def describe(self) -> str:
+        """Where it stands, in words."""
+        reader = self._reader
+        if reader is None:
+            return f"{self.stream.topic}: not begun"
+        return (
+            f"{self.stream.topic}: reads {reader.assigned}, ends {reader.ends()}, {reader.held} held, "
+            f"{len(self._landing)} landing, {len(self._waiting)} waiting, stopped {reader.troubles}"
+        )
+
     def _may_read(self, reader: TopicReader) -> bool:
         full = reader.held >= 2 * self.stream.batch_messages
         crowded = len(self._waiting) >= self._settings.stream_most_waiting
