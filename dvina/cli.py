@@ -279,6 +279,22 @@ def stream(
 
 
 @app.command()
+def compact(
+    datasets: Annotated[
+        list[str] | None, typer.Argument(help="Datasets with a topic; by default all.")
+    ] = None,
+) -> None:
+    """Merge the micro-batches of hours that are over into one load each."""
+    from dvina.streaming.compacting import compact as merge
+    from dvina.streaming.service import streamable
+
+    for dataset in streamable(datasets or ()):
+        before, after = merge(settings(), dataset)
+        told = f"{before} micro-batches became {after} loads" if before else "nothing to merge"
+        out.print(f"{dataset}: {told}")
+
+
+@app.command()
 def forget(dataset: str) -> None:
     """Remove all archived bytes of a dataset."""
     from ingest.archive import forget as forget_bytes

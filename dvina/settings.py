@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     alert_quiet: tuple[str, ...] = Field(
         (), description="Windows of silence: '* 22:00-06:00', 'customs_* 2026-01-01/2026-01-08'."
     )
+    stream_compact_every_s: float = Field(300, description="How often hours are merged.")
     keep_versions: int = Field(5, ge=2, description="Published versions that are kept.")
 
     @property

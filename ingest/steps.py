@@ -29,6 +29,10 @@ STEPS = (
     "publish.mid_write",
     "publish.before_switch",
     "publish.after_switch",
+    "compact.written",
+    "compact.in_transaction",
+    "compact.committed",
+    "compact.cleaning",
     "clean.before_remove",
     "backup.mid_copy",
 )

@@ -7,7 +7,7 @@ the lock. It follows the ledger; ``catch_up`` writes what a killed process did n
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ select l.load_id, l.dataset, l.origin, l.source_sha256, l.contract_identity, l.r
         join ledger.units as u using (unit_id) where u.load_id = l.load_id) as slices_in_force,
     (select count(*) from ledger.units as u where u.load_id = l.load_id) as slices
 from ledger.loads as l
-where l.load_id in (select load_id from ledger.decisions where decision_no > {seen})
+where {which}
 """
 
 
@@ -51,14 +51,35 @@ def catch_up(connection: duckdb.DuckDBPyConnection, home: Path) -> None:
     seen = int(status(home).get("last_decision", 0))
     if seen >= last:
         return
-    answer = connection.execute(_LOADS.replace("{last}", str(last)).replace("{seen}", str(seen)))
-    names = [column[0] for column in answer.description or ()]
-    loads = [dict(zip(names, entry, strict=True)) for entry in answer.fetchall()]
+    which = f"l.load_id in (select load_id from ledger.decisions where decision_no > {seen})"
+    loads = _entries(connection, last, which)
     for dataset in sorted({load["dataset"] for load in loads}):
         _write_current(connection, home, dataset, last)
     for load in loads:
         write(home / "ops" / "loads" / load["dataset"] / f"{load['load_id']}.json", load)
     note(home, last_decision=last)
+
+
+def replace_merged(
+    connection: duckdb.DuckDBPyConnection,
+    home: Path,
+    dataset: str,
+    load_id: str,
+    gone: Sequence[str],
+    events: Sequence[int],
+) -> None:
+    """Write a load that was merged from others, and forget those others; may be done again."""
+    last = int(status(home).get("last_decision", 0))
+    for entry in _entries(connection, last, f"l.load_id = {literal(load_id)}"):
+        write(home / "ops" / "loads" / dataset / f"{load_id}.json", entry)
+    folder = home / "landing" / ".journal"
+    for entry in _events(connection, f"e.load_id = {literal(load_id)}"):
+        write(folder / f"{entry.pop('number'):010d}.json", entry)
+    for number in events[:-1]:
+        (folder / f"{number:010d}.json").unlink(missing_ok=True)
+    _write_current(connection, home, dataset, last)
+    for name in gone:
+        (home / "ops" / "loads" / dataset / f"{name}.json").unlink(missing_ok=True)
 
 
 def journal(home: Path) -> Iterator[dict[str, Any]]:
@@ -170,16 +191,25 @@ def take_answer(path: Path) -> dict[str, Any] | None:
 def _write_journal(connection: duckdb.DuckDBPyConnection, home: Path) -> None:
     folder = home / "landing" / ".journal"
     written = max((int(path.stem) for path in folder.glob("*.json")), default=0)
-    events = connection.execute(
-        "select e.event_no, e.kind, l.dataset, e.load_id, e.reason, e.decided_by, "
-        "strftime(e.decided_at, '%Y-%m-%dT%H:%M:%S.%f+00:00') "
+    for entry in _events(connection, f"e.event_no > {written}"):
+        write(folder / f"{entry.pop('number'):010d}.json", entry)
+
+
+def _events(connection: duckdb.DuckDBPyConnection, which: str) -> list[dict[str, Any]]:
+    answer = connection.execute(
+        "select e.event_no as number, e.kind, l.dataset, e.load_id, e.reason, e.decided_by as by, "
+        "strftime(e.decided_at, '%Y-%m-%dT%H:%M:%S.%f+00:00') as at "
         "from ledger.events as e join ledger.loads as l using (load_id) "
-        "where e.event_no > ? order by e.event_no",
-        [written],
-    ).fetchall()
-    for number, kind, dataset, load_id, reason, by, at in events:
-        entry = {"kind": kind, "dataset": dataset, "load_id": load_id, "reason": reason}
-        write(folder / f"{number:010d}.json", {**entry, "by": by, "at": at})
+        f"where {which} order by e.event_no"
+    )
+    names = [column[0] for column in answer.description or ()]
+    return [dict(zip(names, entry, strict=True)) for entry in answer.fetchall()]
+
+
+def _entries(connection: duckdb.DuckDBPyConnection, last: int, which: str) -> list[dict[str, Any]]:
+    answer = connection.execute(_LOADS.replace("{last}", str(last)).replace("{which}", which))
+    names = [column[0] for column in answer.description or ()]
+    return [dict(zip(names, entry, strict=True)) for entry in answer.fetchall()]
 
 
 def _write_current(

@@ -132,8 +132,9 @@ class Flow:
         if reader is None:
             return f"{self.stream.topic}: not begun"
         return (
-            f"{self.stream.topic}: reads {reader.assigned}, ends {reader.ends()}, {reader.held} held, "
-            f"{len(self._landing)} landing, {len(self._waiting)} waiting, stopped {reader.troubles}"
+            f"{self.stream.topic}: reads {reader.assigned}, ends {reader.ends()}, "
+            f"{reader.held} held, {len(self._landing)} landing, {len(self._waiting)} waiting, "
+            f"stopped {reader.troubles}"
         )
 
     def _may_read(self, reader: TopicReader) -> bool:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 from dvina.pipeline import clean_up, commit
 from dvina.settings import Settings
+from dvina.streaming.compacting import compact
 from dvina.streaming.flow import Flow
 from dvina.streaming.metrics import Metrics, served
 from expectations.gate import warm
@@ -40,16 +41,17 @@ def streamable(datasets: Sequence[str] = ()) -> list[str]:
 class Service:
     """All flows of this process; ``run`` returns when it was stopped or all is drained."""
 
-    def __init__(self, settings: Settings, datasets: Sequence[str]) -> None:
+    def __init__(
+        self, settings: Settings, datasets: Sequence[str], stop: threading.Event | None = None
+    ) -> None:
         self._settings = settings
-        self._stop = threading.Event()
+        self._stop = stop or threading.Event()
         self._due = threading.Event()
         self.metrics = Metrics()
         self.flows = [
             Flow(settings, load_contract(name), self.metrics, self._due.set) for name in datasets
         ]
         self._failures: list[str] = []
-        self._committer_beat = time.time()
 
     def stop(self) -> None:
         """Ask it to stop."""
@@ -108,14 +110,32 @@ class Service:
     @contextmanager
     def _committing(self) -> Iterator[None]:
         done = threading.Event()
-        thread = threading.Thread(target=self._commit_on, args=(done,), name="dvina-commit")
-        thread.start()
+        threads = [
+            threading.Thread(target=self._commit_on, args=(done,), name="dvina-commit"),
+            threading.Thread(target=self._compact_on, args=(done,), name="dvina-compact"),
+        ]
+        for thread in threads:
+            thread.start()
         try:
             yield
         finally:
             done.set()
             self._due.set()
-            thread.join()
+            for thread in threads:
+                thread.join()
+
+    def _compact_on(self, done: threading.Event) -> None:
+        """Merge the micro-batches of hours that are over, now and then."""
+        while not done.wait(self._settings.stream_compact_every_s):
+            for flow in self.flows:
+                try:
+                    before, after = compact(self._settings, flow.contract.dataset)
+                    if before:
+                        _log.info("%s: %d batches became %d", flow.contract.dataset, before, after)
+                except LockTimeout:
+                    pass  # the next time will do
+                except Exception:
+                    _log.exception("%s: not compacted; nothing is lost", flow.contract.dataset)
 
     def _commit_on(self, done: threading.Event) -> None:
         """Commit what was judged, as soon as the lock is free; landing does not wait for it."""
@@ -139,9 +159,10 @@ class Service:
 
 def serve(settings: Settings, datasets: Sequence[str], drain_s: float | None = None) -> list[str]:
     """Run the service in the main thread until a signal; gives what went wrong, in words."""
-    service = Service(settings, streamable(datasets))
+    stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: service.stop())
+        signal.signal(name, lambda *_: stop.set())
+    service = Service(settings, streamable(datasets), stop)
     service.run(drain_s=drain_s)
     stopped = [trouble for flow in service.flows for trouble in flow.troubles]
     return [*service.unwell(), *stopped] if drain_s is not None else service.unwell()

@@ -104,6 +104,7 @@ def _stop_past_the_session(child: Child) -> None:
 
 def _stop_gracefully(children: list[Child]) -> float:
     """SIGTERM ends a consumer within seconds."""
+    time.sleep(2)  # the youngest may not listen yet
     began = time.monotonic()
     for child in children:
         os.kill(child.pid, signal.SIGTERM)
