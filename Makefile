@@ -5,10 +5,16 @@ BIN := $(VENV)/bin
 export DO_NOT_TRACK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-full test-long check bench bench-quick
+.PHONY: demo demo-stream soak test test-full test-long check bench bench-quick
 
 demo: $(VENV)/.current
 	@DVINA_INBOX=$(CURDIR)/samples $(BIN)/dvina demo
+
+demo-stream: $(VENV)/.current
+	@$(BIN)/dvina demo-stream
+
+soak: $(VENV)/.current
+	@$(BIN)/python -m pytest -m long tests/streams
 
 test: $(VENV)/.current
 	@$(BIN)/python -m pytest -m "not long"

@@ -161,7 +161,8 @@ def _committing(settings: Settings, connection: duckdb.DuckDBPyConnection) -> It
 
 def _trade_inputs() -> Iterator[str]:
     """Datasets that the models of trade read, which are kept up by the years that loads reach."""
-    return (name for name in dataset_names() if name.startswith(TRADE_INPUTS))
+    named = (name for name in dataset_names() if name.startswith(TRADE_INPUTS))
+    return (name for name in named if load_contract(name).stream is None)
 
 
 def _run_dbt(settings: Settings, years: tuple[int, ...] | None) -> str | None:

@@ -279,6 +279,34 @@ def stream(
 
 
 @app.command()
+def simulate(
+    rate: Annotated[float, typer.Option(min=0.1, help="Messages a second.")] = 100,
+    seconds: Annotated[float | None, typer.Option(help="Stop after so long.")] = None,
+    seed: Annotated[int, typer.Option(help="Decides what is made up.")] = 1,
+) -> None:
+    """Send made-up declarations, marked as such, until SIGTERM."""
+    import signal
+    import threading
+
+    from dvina.streaming.simulator import simulate as send
+
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    taken = send(settings().brokers, rate, seconds, seed, stop.is_set)
+    out.print(f"{taken} messages sent, all of them made up")
+
+
+@app.command(name="demo-stream")
+def demo_stream() -> None:
+    """Start a broker, the simulator and the stream, show a mart changing, stop them."""
+    from dvina.streaming.demo import run_demo
+
+    if not run_demo(settings(), out):
+        raise typer.Exit(DATA_FAILED)
+
+
+@app.command()
 def compact(
     datasets: Annotated[
         list[str] | None, typer.Argument(help="Datasets with a topic; by default all.")
