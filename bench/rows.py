@@ -18,6 +18,8 @@ from bench.generate_ocds import releases
 from bench.harness import DATA, BenchError, Side, Work, fresh, in_turns, run
 from bench.server import serving
 from bench.variants import ANSWERS, DATASET, DUMP, RELEASES
+from bench.stream_rows import stream_json, stream_latency
+from bench.variants import ANSWERS, DATASET, DUMP
 
 MB_LIMIT, GATE_MB = 750, 600
 SLICE = 50_000
@@ -281,6 +283,8 @@ ROWS: dict[str, Callable[[Plan], Iterator[Result]]] = {
         comtrade_answers,
         ocds_releases,
         eis_xml,
+        stream_json,
+        stream_latency,
     )
 }
 

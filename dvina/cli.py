@@ -24,6 +24,7 @@ from dvina.printing import (
     print_rows,
 )
 from dvina.settings import settings
+from dvina.streaming.commands import STREAM_COMMANDS
 from ingest.contract import dataset_names, load_contract
 from ingest.errors import (
     ContractError,
@@ -45,6 +46,8 @@ app = typer.Typer(
 quarantine = typer.Typer(help="Rows that were refused, with their reasons.", no_args_is_help=True)
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(alerts, name="alerts")
+for name, command in STREAM_COMMANDS.items():
+    app.command(name)(command)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Reason = Annotated[str, typer.Option(help="Why; kept in the ledger.")]
@@ -248,78 +251,6 @@ def publish(
         with err.status("publishing"):
             facts = vars(publish_built(settings()))
     print_build(facts, as_json)
-
-
-@app.command()
-def stream(
-    datasets: Annotated[
-        list[str] | None, typer.Argument(help="Datasets with a topic; by default all.")
-    ] = None,
-    drain: Annotated[
-        float | None, typer.Option(help="Stop when all is read, or after so many seconds.")
-    ] = None,
-    new_epoch: Annotated[
-        str, typer.Option(help="Begin a new epoch of this topic, which was made anew.")
-    ] = "",
-    reason: Annotated[str, typer.Option(help="Why; kept in the ledger.")] = "",
-) -> None:
-    """Read topics and commit their messages in micro-batches, until SIGTERM."""
-    from dvina.streaming.epochs import begin_epoch
-    from dvina.streaming.service import serve
-
-    if new_epoch:
-        for line in begin_epoch(settings(), new_epoch, reason):
-            out.print(line, highlight=False, soft_wrap=True)
-        return
-    amiss = serve(settings(), datasets or (), drain)
-    for line in amiss:
-        err.print(f"[red]error:[/] {line}", highlight=False, soft_wrap=True)
-    if amiss:
-        raise typer.Exit(ENVIRONMENT_FAILED)
-
-
-@app.command()
-def simulate(
-    rate: Annotated[float, typer.Option(min=0.1, help="Messages a second.")] = 100,
-    seconds: Annotated[float | None, typer.Option(help="Stop after so long.")] = None,
-    seed: Annotated[int, typer.Option(help="Decides what is made up.")] = 1,
-) -> None:
-    """Send made-up declarations, marked as such, until SIGTERM."""
-    import signal
-    import threading
-
-    from dvina.streaming.simulator import simulate as send
-
-    stop = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stop.set())
-    taken = send(settings().brokers, rate, seconds, seed, stop.is_set)
-    out.print(f"{taken} messages sent, all of them made up")
-
-
-@app.command(name="demo-stream")
-def demo_stream() -> None:
-    """Start a broker, the simulator and the stream, show a mart changing, stop them."""
-    from dvina.streaming.demo import run_demo
-
-    if not run_demo(settings(), out):
-        raise typer.Exit(DATA_FAILED)
-
-
-@app.command()
-def compact(
-    datasets: Annotated[
-        list[str] | None, typer.Argument(help="Datasets with a topic; by default all.")
-    ] = None,
-) -> None:
-    """Merge the micro-batches of hours that are over into one load each."""
-    from dvina.streaming.compacting import compact as merge
-    from dvina.streaming.service import streamable
-
-    for dataset in streamable(datasets or ()):
-        before, after = merge(settings(), dataset)
-        told = f"{before} micro-batches became {after} loads" if before else "nothing to merge"
-        out.print(f"{dataset}: {told}")
 
 
 @app.command()

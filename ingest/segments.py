@@ -198,6 +198,7 @@ def write_replay(
         drift=(),
         landed_at=now(),
         replay_of=origin.manifest.load_id,
+        stream={},  # the topic's position stands already, with the load they come from
     )
 
 
