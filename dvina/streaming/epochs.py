@@ -10,7 +10,7 @@ from dvina.settings import Settings
 from dvina.streaming.service import streamable
 from ingest.contract import load_contract
 from ingest.errors import ContractError
-from ingest.streams.topics import configuration, id_of
+from ingest.streams.client import configuration, id_of
 from warehouse import positions
 from warehouse.database import open_warehouse
 from warehouse.lock import writer_lock

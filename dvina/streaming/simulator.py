@@ -17,7 +17,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from ingest.contract import load_contract
-from ingest.streams.topics import configuration
+from ingest.streams.client import configuration
 
 DATASET = "customs_declarations"
 _COUNTRIES = ("BLR", "RUS", "DEU", "POL", "CHN", "KAZ")

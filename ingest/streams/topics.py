@@ -7,23 +7,20 @@ partition with words that say what to do.
 """
 
 import logging
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka import TopicCollection as Topics
 from confluent_kafka.admin import AdminClient
 
+from ingest.streams.client import configuration, id_of
 from ingest.streams.landing import Messages
 from ingest.streams.positions import Span, StreamPart
 
 _log = logging.getLogger(__name__)
-_PREFIX = "DVINA_KAFKA_"  # DVINA_KAFKA_SASL_PASSWORD becomes sasl.password
-_NO_ID = "A" * 22
 _ASK_S = 10.0
 _LOOK_S = 2.0
 _FETCH = {
@@ -40,22 +37,6 @@ class Standing:
     epoch: int = 1
     topic_id: str | None = None  # None: no message of it was committed yet
     following: dict[int, int] = field(default_factory=dict)
-
-
-def configuration(brokers: str, **more: Any) -> dict[str, Any]:
-    """What librdkafka is told; ``DVINA_KAFKA_*`` variables carry security and secrets."""
-    told = {
-        name.removeprefix(_PREFIX).lower().replace("_", "."): value
-        for name, value in os.environ.items()
-        if name.startswith(_PREFIX)
-    }
-    return {"bootstrap.servers": brokers, "log_level": 3, **more, **told}
-
-
-def id_of(description: Any) -> str:
-    """The broker's name of a topic as it was described; empty where it tells none."""
-    name = str(description.topic_id)
-    return "" if name == _NO_ID else name
 
 
 class TopicReader:
@@ -111,7 +92,10 @@ class TopicReader:
             self._fetch_from_here()
             return 0
         if any(map(Message.error, messages)):
+            stopped = len(self.troubles)
             messages = [m for m in messages if not self._is_trouble(m)]
+            if len(self.troubles) > stopped:
+                return 0  # the others are fetched again from what is held
         if self.troubles:
             messages = [m for m in messages if m.partition() in self.assigned]
         self._held += messages
@@ -137,8 +121,8 @@ class TopicReader:
         The topic's id is asked for first: as it is the one that the reading began with, no
         message is of another topic.
         """
-        if self._current_id() != self._topic_id:
-            self._stop(-1, self._another_topic())
+        if (found := self._current_id()) != self._topic_id:
+            self._stop(-1, _another_topic(found, self._topic_id))
         if not self._held:
             return None
         held, self._held = self._held, []
@@ -149,7 +133,9 @@ class TopicReader:
             mine = offsets[partitions == partition]
             start, following = self.assigned[partition], int(mine[-1]) + 1
             if int(mine[0]) < start or not (np.diff(mine) > 0).all():
-                raise KafkaException(KafkaError(KafkaError._BAD_MSG, "offsets are out of order"))
+                _log.error("%s: offsets came out of order: read again", self.topic)
+                self.read_again()
+                return None
             spans.append(Span(partition, start, following))
             self.assigned[partition] = following
         payloads = list(map(Message.value, held))
@@ -159,7 +145,7 @@ class TopicReader:
 
     def read_again(self) -> None:
         """Go back to where the topic stands by now: what was handed over was overtaken."""
-        if self.assigned or self.troubles:
+        if not self._not_begun and (self.assigned or self.troubles):
             partitions = sorted({*self.assigned, *(p for p in self.troubles if p >= 0)})
             self._begin([TopicPartition(self.topic, p) for p in partitions])
 
@@ -210,23 +196,22 @@ class TopicReader:
             self._begin(partitions)
         except Exception as error:  # the next poll tries again, where it may raise
             _log.warning("%s: cannot begin yet: %s", self.topic, error)
-            self._void()
-            self._not_begun = partitions
             consumer.assign([])
 
     def _on_revoke(self, consumer: Consumer, _: Sequence[TopicPartition]) -> None:
         # Nothing is handed over late: another member may read from here already.
         self._void()
+        self._not_begun = ()
         consumer.unassign()
 
     def _begin(self, partitions: Sequence[TopicPartition]) -> None:
         self._void()
+        self._not_begun = partitions  # nothing is polled until what follows has succeeded
         self._topic_id = self._current_id()
         self._stands = self._standing()
-        self._not_begun = ()
         if self._stands.topic_id not in (None, self._topic_id):
-            self._stop(-1, self._another_topic())
-            self._consumer.assign([])
+            self._not_begun = ()
+            self._stop(-1, _another_topic(self._topic_id, str(self._stands.topic_id)))
             return
         for part in partitions:
             low, _ = self._watermarks(part.partition, cached=False)
@@ -237,13 +222,13 @@ class TopicReader:
                     part.partition,
                     f"messages {at} to {low - 1} are gone at the broker before they were read",
                 )
+        self._not_begun = ()
         self._fetch_from_here()
 
     def _void(self) -> None:
         """What was read and not handed over is void; nothing is read before it begins anew."""
         self.generation += 1
         self._held, self.assigned, self.troubles, self._behind = [], {}, {}, {}
-        self._not_begun = ()
 
     def _fetch_from_here(self) -> None:
         self._consumer.assign([TopicPartition(self.topic, p, o) for p, o in self.assigned.items()])
@@ -294,12 +279,6 @@ class TopicReader:
             self.assigned.pop(gone, None)
         self._consumer.assign([TopicPartition(self.topic, p, reached[p]) for p in self.assigned])
 
-    def _another_topic(self) -> str:
-        return (
-            f"the broker's topic is {self._topic_id or 'unnamed'}, our position is one in "
-            f"{self._stands.topic_id}: the topic was made anew"
-        )
-
     def _current_id(self) -> str:
         told = self._admin.describe_topics(Topics([self.topic]), request_timeout=_ASK_S)
         return id_of(told[self.topic].result())
@@ -311,3 +290,7 @@ class TopicReader:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "no watermarks"))
         low, high = told
         return int(low), int(high)
+
+
+def _another_topic(found: str, ours: str) -> str:
+    return f"the broker's topic is {found or 'unnamed'}, our position is one in {ours}: made anew"
