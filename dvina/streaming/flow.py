@@ -61,7 +61,7 @@ class Flow:
     ) -> None:
         assert contract.stream is not None
         self.contract, self.stream = contract, contract.stream
-        self.beat = time.time()
+        self.beat: float | None = None  # None until it has begun
         self.caught_up = False
         self.rows_committed = 0
         self.troubles: tuple[str, ...] = ()

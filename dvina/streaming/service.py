@@ -6,6 +6,7 @@ committed is read again from the committed position.
 
 import logging
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -51,7 +52,7 @@ class Service:
         self.flows = [
             Flow(settings, load_contract(name), self.metrics, self._due.set) for name in datasets
         ]
-        self._failures: list[str] = []
+        self.failures: list[str] = []
 
     def stop(self) -> None:
         """Ask it to stop."""
@@ -84,12 +85,13 @@ class Service:
 
     def unwell(self) -> list[str]:
         """What is amiss with the process itself; nothing where all turns over."""
+        now = time.time()
         late = [
-            f"{flow.contract.dataset}: has not turned over for {time.time() - flow.beat:.0f} s"
+            f"{flow.contract.dataset}: has not turned over for {now - flow.beat:.0f} s"
             for flow in self.flows
-            if time.time() - flow.beat > _STILL_S
+            if flow.beat is not None and now - flow.beat > _STILL_S
         ]
-        return [*self._failures, *late]
+        return [*self.failures, *late]
 
     def unready(self) -> list[str]:
         """Why it does not read all that it should."""
@@ -105,7 +107,7 @@ class Service:
             flow.run(stops, lambda: drains)
         except Exception as error:
             _log.exception("%s: the stream ended", flow.contract.dataset)
-            self._failures.append(f"{flow.contract.dataset}: {type(error).__name__}: {error}")
+            self.failures.append(f"{flow.contract.dataset}: {type(error).__name__}: {error}")
 
     @contextmanager
     def _committing(self) -> Iterator[None]:
@@ -159,10 +161,15 @@ class Service:
 
 def serve(settings: Settings, datasets: Sequence[str], drain_s: float | None = None) -> list[str]:
     """Run the service in the main thread until a signal; gives what went wrong, in words."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
+    )
+    for noisy in ("great_expectations", "filelock"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     service = Service(settings, streamable(datasets), stop)
     service.run(drain_s=drain_s)
     stopped = [trouble for flow in service.flows for trouble in flow.troubles]
-    return [*service.unwell(), *stopped] if drain_s is not None else service.unwell()
+    return [*service.failures, *stopped] if drain_s is not None else service.failures
