@@ -17,9 +17,8 @@ from bench.generate_customs import FIRST_YEAR, answers, dump
 from bench.generate_ocds import releases
 from bench.harness import DATA, BenchError, Side, Work, fresh, in_turns, run
 from bench.server import serving
-from bench.variants import ANSWERS, DATASET, DUMP, RELEASES
 from bench.stream_rows import stream_json, stream_latency
-from bench.variants import ANSWERS, DATASET, DUMP
+from bench.variants import ANSWERS, DATASET, DUMP, RELEASES
 
 MB_LIMIT, GATE_MB = 750, 600
 SLICE = 50_000
