@@ -11,15 +11,3 @@ select
 from {{ ref('mart_sector_trade') }}
 where value_usd is null
 group by source_dataset, currency_code, frequency, period
-
-union all
-
-select
-    source_dataset,
-    'RUB' as currency_code,
-    frequency,
-    period,
-    count(*) as row_count
-from {{ ref('mart_sector_procurement') }}
-where award_value_rub is not null and award_value_usd is null
-group by source_dataset, frequency, period

@@ -121,6 +121,18 @@ TABLES = {
     "'s1' as sector_id, '2024-03' as period, 'M' as frequency, 3 as award_count, "
     "2 as award_count_with_value, 9.00::decimal(18, 2) as award_value_usd, "
     "1.0::decimal(9, 6) as crosswalk_mass",
+    "mart_supplier_participation": "'RU-INN:1' as supplier_id, 'RUS' as supplier_country_code, "
+    "'RUS' as buyer_country_code, 's1' as sector_id, '2024-03' as period, 2 as bid_count, "
+    "1 as win_count, 1 as award_count, 9.00::decimal(18, 2) as award_value_usd, "
+    "0.5::decimal(9, 6) as single_bid_share",
+    "mart_sector_trade_indicators": "'BLR' as country_code, 'RUS' as partner_code, "
+    "'s1' as sector_id, '2024' as period, 0.5::decimal(18, 6) as grubel_lloyd, "
+    "1.2::decimal(18, 6) as rca, 0.1::decimal(18, 6) as rsca, 3.0::decimal(18, 6) as lafay, "
+    "0.4::decimal(18, 6) as import_hhi, 2.0::decimal(18, 6) as trade_intensity, "
+    "70.0::decimal(18, 6) as complementarity_michaely",
+    "mart_import_substitution": "'BLR' as importer_code, 's1' as sector_id, '2024' as period, "
+    "3.00::decimal(18, 2) as union_imports_usd, 1.00::decimal(18, 2) as third_imports_usd, "
+    "4.00::decimal(18, 2) as imports_usd, 0.25::decimal(18, 6) as third_country_share",
     "mart_sector_loans": "'RUS' as lender_code, 'BLR' as borrower_code, 's1' as sector_id, "
     "'2024' as period, 'A' as frequency, 4.00::decimal(20, 2) as repaid_usd, "
     "1.00::decimal(20, 2) as interest_usd, 0::decimal(9, 6) as crosswalk_mass",

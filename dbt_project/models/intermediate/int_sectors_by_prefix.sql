@@ -11,14 +11,17 @@ source_codes as (
     from {{ ref('int_trade_flows_by_source') }}
     where {{ touched('period') }}
 
-    union all
+    union
 
     select distinct
-        'OKPD2' as scheme,
-        okpd2_code as source_code,
-        cast(extract('year' from snapshot_date) as integer) as code_year
-    from {{ ref('stg_eis__lots') }}
-    where okpd2_code is not null
+        items.scheme,
+        items.code as source_code,
+        items.code_year
+    from {{ ref('int_items_by_subject') }} as items
+    where
+        items.code is not null
+        and items.code_year is not null
+        and items.scheme in (select prefixes.scheme from {{ ref('sector_crosswalk') }} as prefixes)
 
 ),
 

@@ -7,13 +7,11 @@ procurement as (
         awards.supplier_country_code,
         awards.sector_id,
         awards.period,
-        awards.frequency,
+        'M' as frequency,
         awards.award_count,
         awards.award_count_with_value,
-        awards.award_value_rub,
+        awards.award_count_in_usd,
         awards.award_value_usd,
-        case when awards.award_value_usd is not null then awards.rate_source end as rate_source,
-        case when awards.award_value_usd is not null then awards.rate_date end as rate_date,
         awards.bid_count,
         restrictions.restricted_share,
         case
@@ -25,9 +23,8 @@ procurement as (
                 || ' lots; goods of these groups are treated as domestic: '
                 || coalesce(restrictions.exempt_group_ids, 'none')
         end as restricted_share_note,
-        cast({{ divide_exact('awards.unambiguous_bid_count', 'awards.bid_count', 6) }} as decimal(9, 6))
-            as crosswalk_mass,
-        'procurement_eis_bids' as source_dataset
+        awards.crosswalk_mass,
+        awards.source_datasets
     from {{ ref('int_awards_by_sector') }} as awards
     left join {{ ref('int_restricted_share_by_sector') }} as restrictions
         on

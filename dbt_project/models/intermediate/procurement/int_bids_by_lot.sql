@@ -31,24 +31,25 @@ latest as (
 
 ),
 
-joined as (
+bids_by_lot as (
 
     select
         bids.snapshot_date,
         bids.lot_id,
         lots.purchase_number,
         bids.supplier_id,
+        bids.supplier_name,
+        -- the extract labels undisclosed suppliers with its default country: that is no knowledge
+        not regexp_matches(bids.supplier_id, {{ undisclosed_suppliers }}) as is_disclosed,
+        bids.supplier_country_code as stated_country_code,
         bids.bid_at,
         bids.is_winner,
-        coalesce(purchases.buyer_country_code, 'unknown') as buyer_country_code,
-        -- the extract labels undisclosed suppliers with its default country: that is no knowledge
-        case
-            when regexp_matches(bids.supplier_id, {{ undisclosed_suppliers }}) then 'unknown'
-            else coalesce(bids.supplier_country_code, 'unknown')
-        end as supplier_country_code,
-        strftime(coalesce(purchases.published_at, bids.bid_at), '%Y-%m') as period,
-        case when sectors.weight = 1 then sectors.sector_id else 'unallocated' end as sector_id,
-        coalesce(sectors.is_unambiguous, false) as is_unambiguous,
+        purchases.buyer_id,
+        purchases.buyer_name,
+        purchases.buyer_country_code,
+        purchases.method_name,
+        cast(coalesce(purchases.published_at, bids.bid_at) as date) as published_date,
+        lots.okpd2_code,
         -- a few roubles against a ceiling a thousand times as high are a rate per unit, not a value
         case
             when bids.price_rub < 100 and coalesce(lots.ceiling_price_rub >= 1000 * bids.price_rub, true)
@@ -62,26 +63,7 @@ joined as (
         on
             lots.snapshot_date = purchases.snapshot_date
             and lots.purchase_number = purchases.purchase_number
-    left join {{ ref('int_sectors_by_prefix') }} as sectors
-        on
-            lots.okpd2_code = sectors.source_code
-            and cast(extract('year' from lots.snapshot_date) as integer) = sectors.code_year
-            and sectors.scheme = 'OKPD2'
-            and sectors.weight = 1
-
-),
-
-converted as (
-
-    select
-        joined.*,
-        cast(cast(joined.value_rub as decimal(24, 2)) * rates.usd_per_unit as decimal(18, 2)) as value_usd,
-        rates.rate_source,
-        rates.rate_date
-    from joined
-    left join {{ ref('int_rates_by_period') }} as rates
-        on joined.period = rates.period and rates.frequency = 'M' and rates.currency_code = 'RUB'
 
 )
 
-select * from converted
+select * from bids_by_lot

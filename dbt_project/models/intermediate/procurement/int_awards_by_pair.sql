@@ -13,15 +13,11 @@ awards as (
         supplier_country_code,
         sector_id,
         left(period, 4) as period,
-        cast(sum(award_count) as integer) as award_count,
-        cast(sum(award_count_with_value) as integer) as award_count_with_value,
-        cast(
-            case
-                when count(award_value_usd) = count(award_value_rub) then sum(award_value_usd)
-            end as decimal(18, 2)
-        ) as award_value_usd,
-        cast(sum(bid_count) as integer) as bid_count,
-        cast(sum(unambiguous_bid_count) as integer) as unambiguous_bid_count
+        sum(award_count) as award_count,
+        sum(award_count_with_value) as award_count_with_value,
+        sum(award_value_usd) as award_value_usd,
+        sum(bid_count) as bid_count,
+        sum(crosswalk_mass * (award_count + bid_count)) / sum(award_count + bid_count) as crosswalk_mass
     from {{ ref('int_awards_by_sector') }}
     group by buyer_country_code, supplier_country_code, sector_id, left(period, 4)
 
@@ -48,7 +44,7 @@ all_awards as (
         buyer_country_code,
         sector_id,
         period,
-        cast(sum(award_count) as integer) as award_count
+        sum(award_count) as award_count
     from awards
     group by buyer_country_code, sector_id, period
 
@@ -74,17 +70,15 @@ awards_by_pair as (
         observed.direction,
         observed.sector_id,
         observed.period,
-        partners.award_count,
-        partners.award_count_with_value,
-        partners.award_value_usd,
+        cast(partners.award_count as decimal(18, 6)) as award_count,
+        cast(partners.award_count_with_value as decimal(18, 6)) as award_count_with_value,
+        cast(partners.award_value_usd as decimal(18, 2)) as award_value_usd,
         case
             when partners.award_count > 0 then 'published'
             when partners.bid_count > 0 then 'bids without an award'
-            else 'none of ' || observed.observed_award_count || ' awards'
+            else 'none of ' || cast(round(observed.observed_award_count) as integer) || ' awards'
         end as coverage,
-        cast(
-            {{ divide_exact('partners.unambiguous_bid_count', 'partners.bid_count', 6) }} as decimal(9, 6)
-        ) as crosswalk_mass
+        cast(partners.crosswalk_mass as decimal(9, 6)) as crosswalk_mass
     from observed
     left join between_partners as partners
         on

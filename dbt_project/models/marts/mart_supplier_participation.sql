@@ -1,0 +1,154 @@
+with
+
+parties as (
+
+    select
+        party_id,
+        party_country_code as supplier_country_code,
+        mode(party_name) as supplier_name,
+        min(match_rule) as match_rule
+    from {{ ref('int_parties_by_identity') }}
+    where party_role = 'supplier'
+    group by party_id, party_country_code
+
+),
+
+-- a tenderer counts once in a process, however many lots and stages it bids in
+bids as (
+
+    select
+        supplier_id,
+        supplier_country_code,
+        buyer_country_code,
+        sector_id,
+        period,
+        source_dataset,
+        process_id,
+        max(bid_part) as bid_part
+    from {{ ref('int_bids_by_party') }}
+    where is_valid and supplier_id <> 'unknown'
+    group by
+        supplier_id, supplier_country_code, buyer_country_code, sector_id, period, source_dataset, process_id
+
+),
+
+wins as (
+
+    select
+        supplier_id,
+        supplier_country_code,
+        buyer_country_code,
+        sector_id,
+        period,
+        source_dataset,
+        process_id,
+        max(award_part) as win_part,
+        sum(award_part) as award_count,
+        sum(value_usd) as value_usd,
+        sum(award_part) filter (where method_kind in ('open', 'selective') and bidder_count is not null)
+            as compared_part,
+        sum(award_part) filter (where method_kind in ('open', 'selective') and bidder_count = 1)
+            as single_bid_part
+    from {{ ref('int_awards_by_party') }}
+    where supplier_id <> 'unknown'
+    group by
+        supplier_id, supplier_country_code, buyer_country_code, sector_id, period, source_dataset, process_id
+
+),
+
+facts as (
+
+    select
+        supplier_id,
+        supplier_country_code,
+        buyer_country_code,
+        sector_id,
+        period,
+        bid_part,
+        0 as win_part,
+        0 as award_count,
+        null as value_usd,
+        null as compared_part,
+        null as single_bid_part,
+        source_dataset
+    from bids
+
+    union all
+
+    select
+        supplier_id,
+        supplier_country_code,
+        buyer_country_code,
+        sector_id,
+        period,
+        0 as bid_part,
+        win_part,
+        award_count,
+        value_usd,
+        compared_part,
+        single_bid_part,
+        source_dataset
+    from wins
+
+),
+
+summed as (
+
+    select
+        supplier_id,
+        supplier_country_code,
+        buyer_country_code,
+        sector_id,
+        period,
+        sum(bid_part) as bid_count,
+        sum(win_part) as win_count,
+        sum(award_count) as award_count,
+        sum(value_usd) as award_value_usd,
+        sum(single_bid_part) as single_bid_part,
+        sum(compared_part) as compared_part,
+        string_agg(distinct source_dataset, ', ' order by source_dataset) as source_datasets
+    from facts
+    group by supplier_id, supplier_country_code, buyer_country_code, sector_id, period
+
+),
+
+enterprises as (
+
+    select
+        party_id,
+        min(enterprise_id) as enterprise_id
+    from {{ ref('int_enterprises_by_party') }}
+    group by party_id
+    having count(*) = 1
+
+),
+
+participation as (
+
+    select
+        summed.supplier_id,
+        summed.supplier_country_code,
+        parties.supplier_name,
+        enterprises.enterprise_id,
+        parties.match_rule,
+        summed.buyer_country_code,
+        summed.sector_id,
+        summed.period,
+        'M' as frequency,
+        cast(summed.bid_count as decimal(18, 6)) as bid_count,
+        cast(summed.win_count as decimal(18, 6)) as win_count,
+        cast(summed.award_count as decimal(18, 6)) as award_count,
+        cast(summed.award_value_usd as decimal(18, 2)) as award_value_usd,
+        cast(coalesce(summed.single_bid_part, 0) / nullif(summed.compared_part, 0) as decimal(9, 6))
+            as single_bid_share,
+        summed.source_datasets
+    from summed
+    inner join parties
+        on
+            summed.supplier_id = parties.party_id
+            and summed.supplier_country_code = parties.supplier_country_code
+    left join enterprises on summed.supplier_id = enterprises.party_id
+
+)
+
+select * from participation
