@@ -16,8 +16,9 @@ demo-stream: $(VENV)/.current
 soak: $(VENV)/.current
 	@$(BIN)/python -m pytest -m long tests/streams
 
+# Two tests at a time, those of one file together: fixtures of a file are made once.
 test: $(VENV)/.current
-	@$(BIN)/python -m pytest -m "not long"
+	@$(BIN)/python -m pytest -n $(or $(TESTS_AT_ONCE),2) --dist loadfile -m "not long"
 
 test-full: $(VENV)/.current
 	@$(BIN)/python -m pytest
