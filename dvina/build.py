@@ -143,7 +143,7 @@ def _committing(settings: Settings, connection: duckdb.DuckDBPyConnection) -> It
         with connection.cursor() as cursor:
             while not done.wait(_PAUSE_S):
                 try:
-                    commit_pending(cursor, settings.home, load_contract)
+                    commit_pending(cursor, settings.home, load_contract, beside_build=True)
                 except duckdb.TransactionException as error:
                     # dbt changed the catalogue in the same moment: the next round commits it.
                     _log.info("commit put off: %s", error)

@@ -6,14 +6,13 @@ ledger names the load.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow.parquet as pq
 
 from ingest.contract import Contract
 from ingest.errors import LandingDamaged
@@ -27,21 +26,30 @@ from ingest.landing import (
     remove,
 )
 from ingest.steps import reached
-from warehouse import ledger, positions, side
-from warehouse.database import literal, quote
+from warehouse import answers, ledger, positions, side
+from warehouse.database import literal
 from warehouse.errors import SchemaConflict, UnknownLoad, WarehouseError
 from warehouse.ledger import Cause, Decided
-from warehouse.tables import ensure_tables, stored_columns
+from warehouse.rows import insert_rows, parquet
+from warehouse.tables import ensure_tables
 
+ONE_ROW_GROUP = 122_880  # rows of DuckDB's
 ContractOf = Callable[[str], Contract]
 Work = Callable[[duckdb.DuckDBPyConnection], Decided]
 
 
 def commit_pending(
-    connection: duckdb.DuckDBPyConnection, home: Path, contract_of: ContractOf
+    connection: duckdb.DuckDBPyConnection,
+    home: Path,
+    contract_of: ContractOf,
+    *,
+    beside_build: bool = False,
 ) -> tuple[Decided, ...]:
-    """Commit every judged load and every request that waits; each in a transaction of its own."""
-    decided = [*_commit_loads(connection, home, contract_of)]
+    """Commit every judged load and every request that waits; each in a transaction of its own.
+
+    ``beside_build`` says that the DuckDB instance works for somebody else too.
+    """
+    decided = [*_commit_loads(connection, home, contract_of, beside_build)]
     decided += _carry_out(connection, home, contract_of)
     side.catch_up(connection, home)
     for dataset in {d.dataset for d in decided if contract_of(d.dataset).stream}:
@@ -57,7 +65,7 @@ def pending(home: Path) -> tuple[Landed, ...]:
 
 
 def _commit_loads(
-    connection: duckdb.DuckDBPyConnection, home: Path, contract_of: ContractOf
+    connection: duckdb.DuckDBPyConnection, home: Path, contract_of: ContractOf, beside_build: bool
 ) -> Iterator[Decided]:
     for landed in pending(home):
         verdict = read_verdict(landed)
@@ -66,7 +74,10 @@ def _commit_loads(
         why = ledger.cause(str(verdict["reason"]), str(verdict.get("decided_by", "gate")))
         contract = contract_of(landed.manifest.dataset)
         try:
-            yield in_transaction(connection, partial(commit_load, contract, landed, verdict, why))
+            work = partial(commit_load, contract, landed, verdict, why)
+            with _threads_for(connection, landed, beside_build):
+                done = in_transaction(connection, work)
+            yield done
         except _Unchanged:
             remove(landed)
         except positions.Overtaken:
@@ -81,6 +92,22 @@ def _commit_loads(
             # It would fail for ever and hold up everybody behind it.
             against = ledger.cause(f"cannot be committed: {error}", "warehouse")
             yield in_transaction(connection, partial(reject_load, landed, against))
+
+
+@contextmanager
+def _threads_for(
+    connection: duckdb.DuckDBPyConnection, landed: Landed, beside_build: bool
+) -> Iterator[None]:
+    """One thread for a load of one row group: it cannot be shared, and two copy its rows twice."""
+    if beside_build or landed.manifest.rows_landed > ONE_ROW_GROUP:
+        yield
+        return
+    connection.execute("set threads = 1")
+    try:
+        yield
+    finally:
+        with suppress(duckdb.Error):  # what went wrong before tells more
+            connection.execute("reset threads")
 
 
 def reject_load(landed: Landed, why: Cause, connection: duckdb.DuckDBPyConnection) -> Decided:
@@ -145,12 +172,12 @@ def answer(
     contract = contract_of(ledger.dataset_of(connection, load_id))
     ledger.record_event(connection, kind, load_id, why)
     if kind == "withdraw":
-        return ledger.withdraw(connection, load_id, why)
+        return answers.withdraw(connection, load_id, why)
     had_units = connection.execute(
         "select 1 from ledger.units where load_id = ? limit 1", [load_id]
     ).fetchone()
     if had_units:
-        return ledger.accept_again(connection, contract, load_id, why)
+        return answers.accept_again(connection, contract, load_id, why)
     folder = home / "landing" / contract.dataset / load_id
     if not folder.is_dir():
         raise UnknownLoad(
@@ -165,40 +192,21 @@ def _accept(
     m = landed.manifest
     if not m.rows_landed:
         raise UnknownLoad(f"Load {m.load_id} holds no rows that could be accepted.")
-    unchanged = ledger.stage_units(connection, contract, landed)
-    if unchanged == pq.read_metadata(landed.units).num_rows:
+    fresh = ledger.write_units(connection, contract, landed)
+    if not fresh.count:
         if not m.rows_quarantined and not m.stream:
             raise _Unchanged
         ledger.accept_without_rows(connection, landed, why)
-        return Decided(m.load_id, m.dataset, "accepted", why.reason, 0, unchanged)
-    _insert_rows(connection, contract, landed)
+        return Decided(m.load_id, m.dataset, "accepted", why.reason, 0, fresh.unchanged)
+    insert_rows(connection, contract, landed, fresh)
     reached("commit.superseding")
-    count = ledger.accept_staged(connection, contract, landed, why)
+    count = ledger.accept_fresh(connection, contract, landed, fresh, why)
     if m.replay_of:
         connection.execute(
-            f"insert into quarantine.replayed select ?, _row, ? from {_parquet(landed.segments)}",
+            f"insert into quarantine.replayed select ?, _row, ? from {parquet(landed.segments)}",
             [m.replay_of, m.load_id],
         )
-    return Decided(m.load_id, m.dataset, "accepted", why.reason, count, unchanged)
-
-
-def _insert_rows(connection: duckdb.DuckDBPyConnection, contract: Contract, landed: Landed) -> None:
-    # A segment written under an older contract may lack the columns that came later.
-    present = set(pq.read_schema(landed.segments[0]).names)
-    stored = stored_columns(connection, contract.dataset)
-    names = [quote(c.name) for c in contract.columns if c.name in present and c.name in stored]
-    on = " and ".join(
-        f"r.{quote(c)} is not distinct from f.{quote(c)}" for c in contract.revision.by
-    )
-    connection.execute(
-        f"insert into raw.{quote(contract.dataset)} ({', '.join([*names, '_row', '_unit_id'])}) "
-        f"select {''.join(f'r.{name}, ' for name in names)}r._row, f.unit_id "
-        f"from {_parquet(landed.segments)} as r join fresh as f on {on or 'true'}"
-    )
-
-
-def _parquet(paths: Iterable[Path]) -> str:
-    return f"read_parquet([{', '.join(literal(str(path)) for path in paths)}])"
+    return Decided(m.load_id, m.dataset, "accepted", why.reason, count, fresh.unchanged)
 
 
 def _insert_quarantine(connection: duckdb.DuckDBPyConnection, landed: Landed) -> None:
@@ -238,7 +246,7 @@ def _carry_out(
         work = partial(answer, home, wish["wish"], wish["load_id"], contract_of, why)
         try:
             done = in_transaction(connection, work)
-        except WarehouseError as error:
+        except (WarehouseError, LandingDamaged) as error:
             side.answer(path, {"done": False, "error": str(error)})
             continue
         except _Unchanged:

@@ -16,6 +16,7 @@ from warehouse.errors import SchemaTooNew, WarehouseError
 SCHEMA_VERSION = 4
 FILE = "warehouse.duckdb"
 DEFAULT_MEMORY = "256MB"
+_BLOCK_BYTES = 65_536  # an append touches one block per column: a quarter of DuckDB's default
 STORAGE_ERRORS = (
     duckdb.IOException,
     duckdb.TransactionException,
@@ -115,6 +116,8 @@ def open_warehouse(home: Path, memory: str = DEFAULT_MEMORY) -> Iterator[duckdb.
     path = home / FILE
     try:
         home.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _create(path)
         connection = duckdb.connect(path)
     except (duckdb.Error, OSError) as error:
         raise WarehouseError(f"{path} cannot be opened: {error}") from error
@@ -146,6 +149,12 @@ def open_memory(scratch: Path, memory: str = DEFAULT_MEMORY) -> Iterator[duckdb.
 def quote(identifier: str) -> str:
     """An identifier quoted for SQL."""
     return '"' + identifier.replace('"', '""') + '"'
+
+
+def _create(path: Path) -> None:
+    """An empty warehouse; its block size stays, whoever opens it."""
+    with duckdb.connect(":memory:") as connection:
+        connection.execute(f"attach {literal(str(path))} as made (block_size {_BLOCK_BYTES})")
 
 
 def _configure(connection: duckdb.DuckDBPyConnection, home: Path, memory: str) -> None:

@@ -17,7 +17,6 @@ from warehouse.errors import UnknownLoad
 from warehouse.tables import rows_sql, stored_columns
 
 REPLACING_KINDS = ("slice", "snapshot")
-_NOW = 2**62  # a horizon beyond every decision
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,28 @@ class Decided:
     reason: str
     slices: int
     unchanged_slices: int = 0
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """The units that a load brought, numbered from ``first`` to ``last``; none where they equal.
+
+    ``unchanged`` counts the slices of the load that equal what stands.
+    """
+
+    first: int
+    last: int
+    unchanged: int
+
+    @property
+    def count(self) -> int:
+        """How many units are new."""
+        return self.last - self.first + 1
+
+    @property
+    def sql(self) -> str:
+        """The units as a query."""
+        return f"(from ledger.units where unit_id between {self.first} and {self.last})"
 
 
 def cause(reason: str, by: str) -> Cause:
@@ -90,45 +111,49 @@ def record_event(
     )
 
 
-def stage_units(connection: duckdb.DuckDBPyConnection, contract: Contract, landed: Landed) -> int:
-    """Fill the temporary tables ``standing`` (units that stand) and ``fresh`` (units to insert).
+def write_units(connection: duckdb.DuckDBPyConnection, contract: Contract, landed: Landed) -> Fresh:
+    """Write the units that a load brings, and keep what stands of its slices in ``standing``.
 
-    Returns how many slices equal what stands (accepted, or withdrawn and not replaced since)
-    under the same contract: a withdrawn slice comes back only by an explicit accept.
+    A slice that equals what stands (accepted, or withdrawn and not replaced since) under the same
+    contract brings none: a withdrawn slice comes back only by an explicit accept.
     """
     m = landed.manifest
     units = f"read_parquet({literal(str(landed.units))})"
     connection.execute(
-        "create or replace temp table standing as "
-        "select u.*, s.state from ledger.units as u "
-        f"join ledger.standing_units({literal(contract.dataset)}, {_NOW}) as s using (unit_id) "
-        f"where u.slice in (select slice from {units})"
+        "create or replace temp table standing as select u.*, s.state from ledger.units as u join ("
+        "select unit_id, arg_max(decision, decision_no) as state from ledger.decisions "
+        f"where dataset = {literal(contract.dataset)} and unit_id is not null group by unit_id"
+        ") as s using (unit_id) "
+        f"where s.state in ('accepted', 'withdrawn') and u.slice in (select slice from {units})"
     )
-    same = (
-        "exists (select 1 from standing as s where s.slice = n.slice "
-        f"and s.scope = {literal(m.scope_text)} and s.fingerprint = n.fingerprint "
-        f"and s.contract_identity = {literal(m.contract_identity)})"
-    )
-    fresh = _number(
+    before = _number(connection, "select coalesce(max(unit_id), 0) from ledger.units")
+    count = _number(
         connection,
-        "create or replace temp table fresh as select n.*, "
-        "(select coalesce(max(unit_id), 0) from ledger.units) "
-        f"+ row_number() over (order by n.slice) as unit_id from {units} as n where not {same}",
-    )
-    return int(pq.read_metadata(landed.units).num_rows) - fresh
+        f"insert into ledger.units select {before} + row_number() over (order by n.slice), ?, ?, "
+        f"n.slice, ?, n.row_count, n.fingerprint, ?, ?, n.constants from {units} as n "
+        "anti join (from standing where scope = ? and contract_identity = ? and (state = 'accepted'"
+        " or slice not in (select slice from standing where state = 'accepted'))) as s "
+        "on s.slice = n.slice and s.fingerprint = n.fingerprint",
+        m.load_id, m.dataset, m.scope_text, m.contract_identity, m.replay_of,
+        m.scope_text, m.contract_identity,
+    )  # fmt: skip
+    slices = int(pq.read_metadata(landed.units).num_rows)
+    return Fresh(before + 1, before + count, slices - count)
 
 
-def accept_staged(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, landed: Landed, why: Cause
+def accept_fresh(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    landed: Landed,
+    fresh: Fresh,
+    why: Cause,
 ) -> int:
-    """Decide on the staged units: what they replace is superseded, they are accepted.
+    """Decide on the units of a load: what they replace is superseded, they are accepted.
 
     A replay replaces nothing: its units join those of the load they come from, unless a later
     load has taken the slice since. Returns how many units are accepted.
     """
     m = landed.manifest
-    replaced = Cause(f"by load {m.load_id}", why.by, why.at)
-    former, fate = "from standing limit 0", "'accepted'"
     if m.replay_of:
         fate = (
             "case when exists (select 1 from standing as s where s.slice = f.slice "
@@ -136,19 +161,17 @@ def accept_staged(
             f"and s.load_id <> {literal(m.replay_of)} and s.adds_to is distinct from "
             f"{literal(m.replay_of)}) then 'superseded' else 'accepted' end"
         )
-    elif contract.revision.kind in REPLACING_KINDS:
-        former = _former(connection, contract, landed, replaced)
-    connection.execute(
-        "insert into ledger.units select unit_id, ?, ?, slice, ?, row_count, fingerprint, ?, ?, "
-        "constants from fresh",
-        [m.load_id, m.dataset, m.scope_text, m.contract_identity, m.replay_of],
-    )
-    ours = f"select unit_id, {literal(m.load_id)} as load_id, {fate} as fate from fresh as f"
-    _decide(connection, f"(select unit_id, load_id {former})", "'superseded'", m.dataset, replaced)
-    decided = _decide(connection, f"({ours})", "fate", m.dataset, why)
-    if not m.replay_of:
-        return decided
-    return _number(connection, f"select count(*) from ({ours}) where fate = 'accepted'")
+        ours = f"(select unit_id, load_id, {fate} as fate from {fresh.sql} as f)"
+        decide(connection, m.dataset, (ours, "fate", why))
+        return _number(connection, f"select count(*) from {ours} where fate = 'accepted'")
+    accepted = (fresh.sql, "'accepted'", why)
+    if contract.revision.kind in REPLACING_KINDS:
+        replaced = Cause(f"by load {m.load_id}", why.by, why.at)
+        former = _former(connection, contract, landed, fresh, replaced)
+        decide(connection, m.dataset, (former, "'superseded'", replaced), accepted)
+    else:
+        decide(connection, m.dataset, accepted)
+    return fresh.count
 
 
 def accept_without_rows(connection: duckdb.DuckDBPyConnection, landed: Landed, why: Cause) -> None:
@@ -169,60 +192,45 @@ def reject(connection: duckdb.DuckDBPyConnection, landed: Landed, why: Cause) ->
     )
 
 
-def withdraw(connection: duckdb.DuckDBPyConnection, load_id: str, why: Cause) -> Decided:
-    """Take a load's accepted slices, and what was replayed into it, out of sight.
-
-    Raises UnknownLoad when no slice of it is in force.
-    """
-    dataset = dataset_of(connection, load_id)
-    _units_in_state(connection, dataset, load_id, ("accepted",))
-    count = _decide(connection, "chosen", "'withdrawn'", dataset, why)
-    if not count:
-        raise UnknownLoad(
-            f"Load {load_id} has no accepted slice to withdraw. See 'dvina loads {dataset}'."
-        )
-    return Decided(load_id, dataset, "withdrawn", why.reason, count)
-
-
-def accept_again(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, load_id: str, why: Cause
-) -> Decided:
-    """Put withdrawn or superseded slices of a load in force again, superseding the present ones.
-
-    Raises UnknownLoad when no slice of it is out of force.
-    """
-    dataset = contract.dataset
-    _units_in_state(connection, dataset, load_id, ("withdrawn", "superseded"))
-    replacing = str(contract.revision.kind in REPLACING_KINDS).lower()
-    connection.execute(
-        "create or replace temp table former as select u.unit_id, u.load_id "
-        f"from ledger.units as u join ledger.current_units({literal(dataset)}, "
-        f"{last_decision(connection)}) using (unit_id) "
-        "where u.slice in (select slice from ledger.units join chosen using (unit_id)) "
-        f"and {replacing}"
+def decide(
+    connection: duckdb.DuckDBPyConnection, dataset: str, *changes: tuple[str, str, Cause]
+) -> int:
+    """One decision per unit of each table, in turn: the table, the decision as SQL over it, why."""
+    before = last_decision(connection)
+    steps = " union all ".join(
+        f"select {step} as step, unit_id, load_id, {decision} as decision, ? as reason, "
+        f"? as decided_by, ?::timestamptz as decided_at from {table}"
+        for step, (table, decision, _) in enumerate(changes)
     )
-    _decide(
-        connection, "former", "'superseded'", dataset, Cause(f"by load {load_id}", why.by, why.at)
+    bound = [value for _, _, why in changes for value in (why.reason, why.by, why.at)]
+    return _number(
+        connection,
+        f"insert into ledger.decisions select {before} + row_number() over (order by step, "
+        f"unit_id), ?, load_id, unit_id, decision, reason, decided_by, decided_at from ({steps})",
+        dataset,
+        *bound,
     )
-    count = _decide(connection, "chosen", "'accepted'", dataset, why)
-    if not count:
-        raise UnknownLoad(f"All slices of load {load_id} are in force already.")
-    return Decided(load_id, dataset, "accepted", why.reason, count)
 
 
 def _former(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, landed: Landed, why: Cause
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    landed: Landed,
+    fresh: Fresh,
+    why: Cause,
 ) -> str:
-    """SQL (from where) of the units that the staged ones replace; what lies outside is saved.
+    """SQL of the units that the fresh ones replace; what lies outside is saved.
 
     Of a unit that reaches beyond the load's scope, the rows outside become a unit of their own
     under their old load: a narrower load never destroys a wider one.
     """
     m = landed.manifest
     outside = scope_condition(m.scope, negated=True)
-    rivals = "s.state = 'accepted' and s.slice in (select slice from fresh)"
+    rivals = "s.state = 'accepted'"
+    if fresh.unchanged:
+        rivals += f" and s.slice in (select slice from {fresh.sql})"
     if not outside:
-        return f"from standing as s where {rivals}"
+        return f"(from standing as s where {rivals})"
     columns = ", ".join(quote(column.name) for column in contract.columns)
     rows = (
         f"select *, hash({columns}) as _hash from ({rows_sql(connection, contract)}) "
@@ -238,9 +246,8 @@ def _former(
         "create or replace temp table former as select s.* from standing as s "
         "join rest using (unit_id) where rest.row_count < s.row_count"
     )
-    first = _number(connection, "select max(unit_id) from fresh")
     connection.execute(
-        f"create or replace temp table carved as select {first} "
+        f"create or replace temp table carved as select {fresh.last} "
         "+ row_number() over (order by f.unit_id) as unit_id, f.unit_id as old_unit_id, "
         "f.load_id, f.slice, concat(f.scope, ' except ', ?) as scope, r.row_count, r.fingerprint, "
         "f.contract_identity, f.adds_to, f.constants "
@@ -259,8 +266,8 @@ def _former(
         "join carved as c on r._unit_id = c.old_unit_id"
     )
     left = Cause(f"what lies outside the scope of load {m.load_id}", why.by, why.at)
-    _decide(connection, "carved", "'accepted'", contract.dataset, left)
-    return "from former"
+    decide(connection, contract.dataset, ("carved", "'accepted'", left))
+    return "former"
 
 
 def scope_condition(scope: dict[str, list[str]], *, negated: bool) -> str:
@@ -276,42 +283,6 @@ def _in_scope(column: str, values: list[str]) -> str:
     if whole:
         ways.append(f"{column} in ({', '.join(whole)})")
     return f"coalesce({' or '.join(ways)}, false)"
-
-
-def _units_in_state(
-    connection: duckdb.DuckDBPyConnection, dataset: str, load_id: str, states: tuple[str, ...]
-) -> None:
-    listed = ", ".join(literal(state) for state in states)
-    connection.execute(
-        "create or replace temp table chosen as select d.unit_id, d.load_id "
-        "from ledger.decisions as d join ledger.units as u using (unit_id) "
-        "where d.dataset = ? and (u.load_id = ? or u.adds_to = ?) "
-        "and u.scope not like '% except %' "
-        "group by d.unit_id, d.load_id "
-        f"having arg_max(d.decision, d.decision_no) in ({listed})",
-        [dataset, load_id, load_id],
-    )
-    if states == ("accepted",):
-        connection.execute(
-            "insert into chosen select u.unit_id, u.load_id from ledger.units as u "
-            f"join ledger.current_units({literal(dataset)}, {last_decision(connection)}) "
-            "using (unit_id) where u.load_id = ? and u.scope like '% except %'",
-            [load_id],
-        )
-
-
-def _decide(
-    connection: duckdb.DuckDBPyConnection, table: str, decision: str, dataset: str, why: Cause
-) -> int:
-    """One decision per unit of a temporary table; ``decision`` is SQL over that table."""
-    row = connection.execute(
-        "insert into ledger.decisions "
-        "select (select coalesce(max(decision_no), 0) from ledger.decisions) "
-        f"+ row_number() over (order by unit_id), ?, load_id, unit_id, {decision}, ?, ?, ? "
-        f"from {table}",
-        [dataset, why.reason, why.by, why.at],
-    ).fetchone()
-    return int(row[0]) if row else 0
 
 
 def _number(connection: duckdb.DuckDBPyConnection, query: str, *bound: object) -> int:

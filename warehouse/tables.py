@@ -15,9 +15,17 @@ from ingest.contract import Contract
 from warehouse.database import literal, quote
 from warehouse.errors import SchemaConflict
 
+_VIEWS = 1  # raise it where the SQL of the views changes: then all are laid anew
+
 
 def ensure_tables(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
-    """Create or widen the raw table and lay the accepted views anew; raises SchemaConflict."""
+    """Create or widen the raw table and lay the accepted views anew; raises SchemaConflict.
+
+    The view's comment names the contract that it was laid by: under the same one all stands.
+    """
+    mark = f"views {_VIEWS}, contract {contract.identity}"
+    if _comment(connection, contract.dataset) == mark:
+        return
     name = quote(contract.dataset)
     columns = "".join(
         f"{quote(n)} {t}, " for n, t in sql_types(contract).items() if n not in contract.shared
@@ -25,13 +33,14 @@ def ensure_tables(connection: duckdb.DuckDBPyConnection, contract: Contract) -> 
     connection.execute(
         f"create table if not exists raw.{name} ({columns}_row bigint, _unit_id bigint)"
     )
-    if _widen(connection, contract) or not _has_view(connection, contract):
-        connection.execute(_as_of_macro(connection, contract))
-        connection.execute(
-            f"create or replace view accepted.{name} as "
-            f"select * from accepted.{quote(contract.dataset + '_as_of')}"
-            "((select horizon from ledger.pin))"
-        )
+    _widen(connection, contract)
+    connection.execute(_as_of_macro(connection, contract))
+    connection.execute(
+        f"create or replace view accepted.{name} as "
+        f"select * from accepted.{quote(contract.dataset + '_as_of')}"
+        "((select horizon from ledger.pin))"
+    )
+    connection.execute(f"comment on view accepted.{name} is {literal(mark)}")
 
 
 def stored_columns(connection: duckdb.DuckDBPyConnection, dataset: str) -> dict[str, str]:
@@ -46,7 +55,7 @@ def rows_sql(connection: duckdb.DuckDBPyConnection, contract: Contract) -> str:
     """
     stored = stored_columns(connection, contract.dataset)
     told = {name: kind for name, kind in sql_types(contract).items() if name not in stored}
-    values = "".join(f", {_of_unit(name)}::{kind} as {quote(name)}" for name, kind in told.items())
+    values = "".join(f", {of_unit(name, kind)}" for name, kind in told.items())
     shown = ", ".join(
         f"{'u' if column.name in told else 'r'}.{quote(column.name)}" for column in contract.columns
     )
@@ -56,6 +65,11 @@ def rows_sql(connection: duckdb.DuckDBPyConnection, contract: Contract) -> str:
         f"from ledger.units where dataset = {literal(contract.dataset)}) as u "
         "on r._unit_id = u.unit_id"
     )
+
+
+def of_unit(name: str, kind: str) -> str:
+    """SQL of a column of the given type that a unit tells for all its rows."""
+    return f"{_of_unit(name)}::{kind} as {quote(name)}"
 
 
 def _of_unit(name: str) -> str:
@@ -102,9 +116,9 @@ def _latest(contract: Contract, shown: str) -> str:
     return ""
 
 
-def _widen(connection: duckdb.DuckDBPyConnection, contract: Contract) -> bool:
+def _widen(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
     found = stored_columns(connection, contract.dataset)
-    raw, changed = f"raw.{quote(contract.dataset)}", False
+    raw = f"raw.{quote(contract.dataset)}"
     for column, wanted in sql_types(contract).items():
         if column not in found and column not in contract.shared:
             name = quote(column)
@@ -114,19 +128,16 @@ def _widen(connection: duckdb.DuckDBPyConnection, contract: Contract) -> bool:
                 f"{_of_unit(column)} as told from ledger.units) as u "
                 "where _unit_id = u.unit_id and u.told is not null"
             )
-            changed = True
         elif column in found and widens(found[column], wanted):
             connection.execute(
                 f"alter table {raw} alter column {quote(column)} set data type {wanted}"
             )
-            changed = True
         elif column in found and not _same(found[column], wanted):
             raise SchemaConflict(
                 f"{contract.dataset}: column {column} is {found[column]} in the warehouse and "
                 f"{wanted} in version {contract.version} of its contract. Give the new column "
                 "another name; the old one stays for the history."
             )
-    return changed
 
 
 def widens(stored: str, wanted: str) -> bool:
@@ -146,20 +157,13 @@ def _same(stored: str, wanted: str) -> bool:
     return stored.replace('"', "") == wanted.replace('"', "")
 
 
-def _has_view(connection: duckdb.DuckDBPyConnection, contract: Contract) -> bool:
-    """True when the accepted view is there and shows the contract's columns."""
-    views = connection.execute(
-        "select 1 from duckdb_views() where schema_name = 'accepted' and view_name = ?",
-        [contract.dataset],
-    )
-    if views.fetchone() is None:
-        return False
-    shape = _shape(connection, "accepted", contract.dataset)
-    shown = [(name, kind) for name, kind in shape if not name.startswith("_")]
-    wanted = sql_types(contract).items()
-    return [name for name, _ in shown] == [name for name, _ in wanted] and all(
-        _same(kind, due) for (_, kind), (_, due) in zip(shown, wanted, strict=True)
-    )
+def _comment(connection: duckdb.DuckDBPyConnection, dataset: str) -> str | None:
+    """What the accepted view was laid by; None without a view."""
+    found = connection.execute(
+        "select comment from duckdb_views() where schema_name = 'accepted' and view_name = ?",
+        [dataset],
+    ).fetchone()
+    return found[0] if found else None
 
 
 def _shape(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from ingest.contract import Contract
@@ -238,6 +239,50 @@ def test_a_column_added_to_the_contract_widens_the_table_and_a_retyped_one_is_re
     entry = side.load(engine.home, refused.manifest.load_id)
     assert entry is not None
     assert "column value_usd is DECIMAL(18,2)" in entry["decisions"][-1]["reason"]
+
+
+def test_the_view_follows_the_contract_where_only_its_kind_of_revision_changed(
+    engine: Engine, tmp_path: Path
+) -> None:
+    engine.load(*A)
+    engine.load(*B)
+    kind = {"kind": "event", "by": TOY["revision"]["by"]}
+    engine.contract = toy(tmp_path / "v2", version=2, revision=kind)
+    engine.load(*B)
+    assert engine.ask("select count(*) from raw.toy_flows where _unit_id > 3") == [(2,)]
+    assert engine.visible() == [("BLR", "8703", 9), ("RUS", "8703", 5)]
+
+
+def test_a_load_whose_rows_are_not_in_its_slices_is_rejected_and_holds_nobody_up(
+    engine: Engine,
+) -> None:
+    more = rows(*A, "Russia,2021-02,8703,7,")
+    lost = judged(land(engine.contract, engine.write("a.csv", more), engine.home))
+    other = judged(land(engine.contract, engine.write("b.csv", rows(*B)), engine.home), "failed")
+    pq.write_table(pq.read_table(lost.units).slice(0, 2), lost.units)
+    assert [d.decision for d in engine.commit()] == ["rejected", "rejected"]
+    assert engine.ask("select count(*) from ledger.units") == [(0,)]
+    entry = side.load(engine.home, lost.manifest.load_id)
+    assert entry is not None
+    assert "do not hold all of its 4 rows" in entry["decisions"][-1]["reason"]
+    assert side.load(engine.home, other.manifest.load_id) is not None
+
+
+def test_a_commit_leaves_as_many_threads_as_it_found(engine: Engine) -> None:
+    landed = judged(land(engine.contract, engine.write("a.csv", rows(*A)), engine.home))
+    with engine.open() as connection:
+        before = connection.execute("select current_setting('threads')").fetchone()
+        done = commit_pending(connection, engine.home, lambda _: engine.contract)
+        assert [d.load_id for d in done] == [landed.manifest.load_id]
+        assert connection.execute("select current_setting('threads')").fetchone() == before
+
+
+def test_a_warehouse_of_larger_blocks_is_written_as_it_is(engine: Engine) -> None:
+    engine.home.mkdir(exist_ok=True)
+    duckdb.connect(engine.home / FILE).close()
+    engine.load(*A)
+    assert len(engine.visible()) == 3
+    assert engine.ask("select block_size from pragma_database_size()") == [(262_144,)]
 
 
 def test_values_that_look_like_sql_are_only_values(
