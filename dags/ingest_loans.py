@@ -1,4 +1,4 @@
-"""Brings in loan records (World Bank IDS): one task per dataset."""
+"""Brings in loan records (World Bank, registers kept by hand): one task per dataset."""
 
 from airflow.sdk import dag, task
 
@@ -15,7 +15,7 @@ from dags._wiring import DEFAULTS, LOANS, START, accepted, ingest_inbox
     tags=["ingest", "loans"],
 )
 def ingest_loans() -> None:
-    """Bring in loan records (World Bank IDS).
+    """Bring in loan records: World Bank debt by creditor and statements, registers kept by hand.
 
     Each task takes the files of `inbox/<dataset>/` through contract, landing, Great Expectations
     and ledger. Files that are in already change nothing and the task is skipped.

@@ -62,9 +62,17 @@ def ingest_command(
     period: Annotated[
         str, typer.Option(help="Ask the publisher: 2018:2022, 2020-01:2020-12 or 2020.")
     ] = "",
-    reporter: Annotated[str, typer.Option(help="ISO alpha-3, several by comma.")] = "BLR,RUS",
-    partner: Annotated[str, typer.Option(help="ISO alpha-3, several by comma; else all.")] = "",
-    commodity: Annotated[str, typer.Option(help="AG2, AG4, AG6, TOTAL or codes.")] = "AG6",
+    reporter: Annotated[
+        str, typer.Option("--reporter", "--borrower", help="ISO alpha-3, several by comma.")
+    ] = "BLR,RUS",
+    partner: Annotated[
+        str,
+        typer.Option("--partner", "--lender", help="ISO alpha-3, several by comma; else all."),
+    ] = "",
+    commodity: Annotated[
+        str,
+        typer.Option("--commodity", "--series", help="AG2, AG4, AG6, TOTAL or codes."),
+    ] = "AG6",
     flow: Annotated[str, typer.Option(help="X, M, RX, RM; else all.")] = "",
     force: Annotated[bool, typer.Option(help="Ask for what was not released anew, too.")] = False,
     as_json: Json = False,

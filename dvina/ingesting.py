@@ -4,8 +4,10 @@ from pathlib import Path
 
 import typer
 
+from dvina.advice import advice
 from dvina.printing import DATA_FAILED, MARKS, err, out, print_json, print_outcome
 from dvina.settings import settings
+from ingest.contract import load_contract
 from ingest.errors import SourceMissing
 
 
@@ -33,6 +35,9 @@ def ingest_files(dataset: str, source: list[str] | None, as_json: bool) -> None:
             )
         if not as_json:
             print_outcome(outcome)
+            folder = settings().home / "landing" / dataset / outcome.load_id
+            for sentence in advice(load_contract(dataset), folder, outcome.origin):
+                out.print(f"  {sentence}", highlight=False, soft_wrap=True, markup=False)
         outcomes.append(outcome)
     if as_json:
         print_json([vars(outcome) for outcome in outcomes])
@@ -52,6 +57,7 @@ def ingest_periods(
     as_json: bool,
 ) -> None:
     """Ask the publisher for every period of a range; raises typer.Exit when one is rejected."""
+    from dvina import debt
     from dvina.backfill import backfill
     from dvina.slices import SliceOutcome
 
@@ -66,10 +72,17 @@ def ingest_periods(
             )
 
     with err.status(f"{dataset}: {period}"):
-        outcomes = backfill(
-            settings(), dataset, period, reporters, partners=partners, commodities=commodities,
-            flows=flows, force=force, progress=told,
-        )  # fmt: skip
+        if debt.KIND in load_contract(dataset).format.kinds:
+            asked = () if commodities == ("AG6",) else commodities
+            outcomes = debt.fetch_debt(
+                settings(), dataset, period, reporters, lenders=partners, series=asked,
+                progress=told,
+            )  # fmt: skip
+        else:
+            outcomes = backfill(
+                settings(), dataset, period, reporters, partners=partners,
+                commodities=commodities, flows=flows, force=force, progress=told,
+            )  # fmt: skip
     if as_json:
         print_json([vars(outcome) for outcome in outcomes])
     if any(outcome.state == "rejected" for outcome in outcomes):

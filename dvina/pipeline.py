@@ -34,6 +34,7 @@ _POLL_S = 0.25
 # Endings of files that wait in an inbox; what lies beside them (SOURCE.md) is none.
 _DATA = {
     ".csv", ".tsv", ".txt", ".dat", ".json", ".jsonl", ".xml", ".xlsx", ".gz", ".zip", ".7z",
+    ".feather",
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ is refused.
 import gzip
 import io
 import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -22,10 +23,11 @@ MAX_MEMBERS = 200_000
 _RATIO_FLOOR = 64 * 1024**2  # small files may compress as well as they like
 
 
-def open_bytes(path: Path, limits: Limits, name: str = "") -> io.BufferedIOBase:
+def open_bytes(path: Path, limits: Limits, name: str = "", member: str = "") -> io.BufferedIOBase:
     """The decompressed bytes of a file within the limits; raises SourceMissing, SourceRefused.
 
-    ``name`` is what messages call the file; by default its name at ``path``.
+    ``name`` is what messages call the file; by default its name at ``path``. ``member`` is a regex
+    that names the one file to read of a zip with several.
     """
     name = name or path.name
     try:
@@ -40,7 +42,7 @@ def open_bytes(path: Path, limits: Limits, name: str = "") -> io.BufferedIOBase:
     if magic.startswith(_GZIP):
         inner: io.BufferedIOBase = gzip.GzipFile(fileobj=plain)
     elif magic.startswith(_ZIP):
-        inner = _only_member(plain, name)
+        inner = _only_member(plain, name, member)
     elif magic.startswith(_SEVENZIP):
         from ingest import sevenzip  # it brings a dozen codecs along
 
@@ -95,14 +97,19 @@ def is_zip(path: Path) -> bool:
         raise SourceMissing(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _only_member(plain: io.BufferedReader, name: str) -> io.BufferedIOBase:
+def _only_member(plain: io.BufferedReader, name: str, wanted: str) -> io.BufferedIOBase:
     try:
         archive = zipfile.ZipFile(plain)
         members = [member for member in archive.infolist() if not member.is_dir()]
         if "xl/workbook.xml" in archive.NameToInfo:
             raise SourceRefused(f"{name} is a workbook (xlsx), not text.")
+        if wanted and len(members) > 1:
+            members = [member for member in members if re.search(wanted, member.filename)]
         if len(members) != 1:
-            raise SourceRefused(f"{name} holds {len(members)} files where one is expected.")
+            raise SourceRefused(
+                f"{name} holds {len(members)} files{' to read' if wanted else ''} where one is "
+                "expected."
+            )
         if members[0].flag_bits & 1:
             raise SourceRefused(f"{name} is encrypted.")
         return archive.open(members[0])  # type: ignore[return-value]

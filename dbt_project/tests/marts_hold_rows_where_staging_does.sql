@@ -38,7 +38,9 @@ counted as (
 
     select
         'mart_sector_loans' as mart_name,
-        (select count(*) from {{ ref('stg_ids__flows') }}) as staged_rows,
+        (select count(*) from {{ ref('int_loans_by_instrument') }})
+        + (select count(*) from {{ ref('stg_worldbank__statements') }})
+        + (select count(*) from {{ ref('int_register_by_line') }}) as staged_rows,
         (select count(*) from {{ ref('mart_sector_loans') }}) as mart_rows
 
     union all

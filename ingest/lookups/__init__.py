@@ -23,9 +23,15 @@ _ISO = {
     "countries_alpha2": ("alpha_2",),
     "countries_comtrade": ("numeric",),
     "countries_oksm": ("numeric",),
+    "loan_parties_ids": ("alpha_3", "name", "official_name", "common_name"),
+    "loan_parties_register": ("alpha_3", "name", "official_name", "common_name"),
+    "loan_parties_statement": ("alpha_2",),
 }
 # Names by official tables, beside the labels that publishers write.
-_BESIDE = {"countries": ("country_names",)}
+_BESIDE = {
+    "countries": ("country_names",),
+    "loan_parties_register": ("country_names", "countries", "loan_parties_ids"),
+}
 
 
 def resolve(lookup: str, labels: pa.StringArray) -> pa.StringArray:

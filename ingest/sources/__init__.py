@@ -109,13 +109,17 @@ def open_source(contract: Contract, path: Path, name: str = "") -> Source:
 
 def _kinds() -> dict[str, Kind]:
     """Readers by the name that contracts give them; the text reader takes what no other knows."""
+    from ingest.sources.arrow_file import FEATHER
     from ingest.sources.delimited import DelimitedText
     from ingest.sources.ecb_rates import ECB_RATES
+    from ingest.sources.ids_json import IDS_JSON
+    from ingest.sources.ids_wide import IDS_WIDE
+    from ingest.sources.imf import IMF_WIDE
     from ingest.sources.json_records import COMTRADE_JSON
     from ingest.sources.json_table import JSON_TABLE
     from ingest.sources.lines import LINES
     from ingest.sources.ocds_releases import OCDS_JSON
-    from ingest.sources.wide import IMF_WIDE
+    from ingest.sources.sheet import SHEET_XLSX
     from ingest.sources.workbook import EUROSTAT_XLSX
     from ingest.sources.xml_records import XML
 
@@ -124,9 +128,13 @@ def _kinds() -> dict[str, Kind]:
         "csv": Kind(lambda _: True, DelimitedText),
         "ecb_rates": ECB_RATES,
         "eurostat_xlsx": EUROSTAT_XLSX,
+        "feather": FEATHER,
+        "ids_json": IDS_JSON,
+        "ids_wide": IDS_WIDE,
         "imf_wide": IMF_WIDE,
         "json_table": JSON_TABLE,
         "lines": LINES,
         "ocds_json": OCDS_JSON,
+        "sheet": SHEET_XLSX,
         "xml": XML,
     }

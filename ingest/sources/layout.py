@@ -53,14 +53,14 @@ def read_layout(contract: Contract, name: str, head: bytes, chunks: Iterable[byt
     problem = not_delimited(head)
     if problem:
         raise SourceRefused(f"{contract.dataset}: {name} {problem}.")
-    encoding = _encoding(contract.format.encodings, chunks)
+    encoding = encoding_of(contract.format.encodings, chunks)
     lines = _first_lines(contract, name, head, encoding)
     layout = contract.format
     found = {mark: _fields(lines[0], mark, layout.quote) for mark in layout.delimiters}
     known = contract.header_names
     delimiter = max(found, key=lambda mark: sum(field in known for field in found[mark]))
     header = found[delimiter]
-    drift = _compare(contract, name, header)
+    drift = compare_header(contract, name, header)
     named = contract.names_of(header)
     names = [named.get(field, field) or "(no name)" for field in header]
     if layout.trailing_delimiter and len(lines) > 1:
@@ -98,7 +98,8 @@ def not_delimited(head: bytes) -> str | None:
     return None
 
 
-def _encoding(candidates: tuple[str, ...], chunks: Iterable[bytes]) -> str:
+def encoding_of(candidates: tuple[str, ...], chunks: Iterable[bytes]) -> str:
+    """Which of the encodings a text is in: UTF-8 where its first bytes beyond ASCII are it."""
     if len(candidates) == 1:
         return candidates[0]
     decoder = codecs.getincrementaldecoder("utf-8")()
@@ -142,7 +143,8 @@ def _fields(line: str, delimiter: str, quote: str) -> list[str]:
         return []
 
 
-def _compare(contract: Contract, name: str, header: list[str]) -> tuple[str, ...]:
+def compare_header(contract: Contract, name: str, header: list[str]) -> tuple[str, ...]:
+    """Unknown columns of a header, in words; raises SchemaDrift where needed ones are missing."""
     known = contract.names_of(header)
     got = [known.get(field, field) for field in header]
     where, remedy = f"{contract.dataset}: {name}", f"{contract.dataset}.yml and raise its version."

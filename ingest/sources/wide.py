@@ -1,19 +1,12 @@
-"""Reads the IMF's downloads of trade by partner (IMTS): a line per series, a column per period.
+"""Reads wide text: a line per series, a column per period, every filled cell a record.
 
-Each cell of a period that is not empty is a record; a line of series whose cells are all empty has
-none, and a line that cannot be split into the header's fields is one malformed record. Periods
-stand as 2024, 2024-Q1 or 2024-M01, all three in one file where that was asked for; the portal's
-other layout, a line per observation with TIME_PERIOD and OBS_VALUE, is read too. Countries and
-indicators are taken by their codes (``COUNTRY.ID``), by their labels where a file has no codes.
-
-pyarrow splits the fields; ``count_cells`` counts the records in the bytes, apart from it.
-https://data.imf.org/en/datasets/IMF.STA:IMTS
+A line of series whose cells are all empty has none, and a line that cannot be split into the
+header's fields is one malformed record. What the columns are, and what else a series tells, is a
+publisher's ``Form``. pyarrow splits the fields; ``count_cells`` counts the records in the bytes,
+apart from it.
 """
 
-import csv
-import io
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,60 +17,67 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from ingest.containers import open_bytes
-from ingest.contract import Contract, Limits
-from ingest.errors import IngestError, SchemaDrift, SourceRefused
+from ingest.contract import Contract
+from ingest.errors import IngestError, SourceRefused
 from ingest.records import RecordCounter
-from ingest.sources import Kind, Malformed, Part, RawBatch
+from ingest.sources import Malformed, Part, RawBatch
+from ingest.sources.layout import encoding_of
 
 BLOCK_BYTES = 1024**2
 MAX_RECORD_BYTES = 1024**2
 MAX_MALFORMED, MAX_TEXT = 10_000, 4_000
-PERIOD = re.compile(r"[0-9]{4}(-(Q[1-4]|M(0[1-9]|1[0-2])|S[12]))?")
-# Our column -> the publisher's, the code before the label; a file must have one of each but scale.
-NAMED = {
-    "reporter": ("COUNTRY.ID", "COUNTRY"),
-    "partner": ("COUNTERPART_COUNTRY.ID", "COUNTERPART_COUNTRY"),
-    "indicator": ("INDICATOR.ID", "INDICATOR"),
-    "scale": ("SCALE", "SCALE.ID"),
-}
-TOLD = ("SERIES_CODE", "COUNTRY", "COUNTERPART_COUNTRY", "INDICATOR")  # shown with refused rows
-# XG_FOB_USD, or "Exports of goods, Free on board (FOB), US dollar"
-_FLOW = (
-    r"^(?P<flow>XG|MG|Exports of goods|Imports of goods)(?:_|, .*\()(?P<valuation>FOB|CIF)"
-    r"(?:_USD|\), US dollar)$"
-)
 _COMMA, _QUOTE, _LF, _CR = 44, 34, 10, 13
+Texts = dict[str, pa.Array]
 
 
 @dataclass(frozen=True)
 class Header:
-    """Which columns of a file are what; all numbers are places in ``names``."""
+    """Which columns of a file are what; all are names in ``names``."""
 
     names: tuple[str, ...]
-    named: dict[str, str]  # our column -> the file's
+    named: Mapping[str, str]  # our column -> the file's
     valued: tuple[str, ...]  # columns whose cells are records
     periods: str | None  # the column that tells the period, where the header does not
 
 
-class ImfWide:
+@dataclass(frozen=True)
+class Form:
+    """One publisher's wide form.
+
+    ``read_header`` finds out what the columns of a header are (contract, header, place for
+    messages; raises SchemaDrift); ``derive`` makes the record's columns from what a line tells,
+    all but the period and the value; ``told`` are further columns to show with refused rows.
+    """
+
+    read_header: Callable[[Contract, str, str], Header]
+    derive: Callable[[Texts, Header], Texts]
+    value: str  # names of the two columns that the cells make
+    period: str = "period"
+    told: tuple[str, ...] = ()
+    member: str = ""  # a regex: which file of a zip with several
+
+
+class WideText:
     """One download; see the module docstring. Raises SourceRefused and SchemaDrift."""
 
-    def __init__(self, contract: Contract, path: Path, name: str) -> None:
+    def __init__(self, contract: Contract, path: Path, name: str, form: Form) -> None:
         self._contract = contract
         self._path = path
         self._name = name
+        self._form = form
         self._where = f"{contract.dataset}: {name}"
         self._lines = RecordCounter('"', MAX_RECORD_BYTES)
         self._records = self._malformed = 0
-        with open_bytes(path, contract.limits, name) as stream:
-            self._header = read_header(_first_line(stream, self._where), self._where)
+        self._encoding = encoding_of(contract.format.encodings, self._chunks())
+        line = _first_line(self._chunks(), self._where, self._encoding)
+        self._header = form.read_header(contract, line, self._where)
         told = {*self._header.named.values(), *self._header.valued, self._header.periods}
         self._drift = tuple(n for n in contract.unknown(self._header.names) if n not in told)
 
     @property
     def drift(self) -> tuple[str, ...]:
         """Columns that neither the reader nor the contract knows."""
-        return tuple(f"unknown column {name[:60]}" for name in self._drift[:100])
+        return tuple(f"unknown column {name[:60]}" for name in self._drift[:100] if name)
 
     def parts(self) -> Iterator[Part]:
         """Blocks of whole lines, about 1 MiB each."""
@@ -104,17 +104,22 @@ class ImfWide:
             )
         return self._records
 
+    def _chunks(self) -> Iterator[bytes]:
+        limits, member = self._contract.limits, self._form.member
+        with open_bytes(self._path, limits, self._name, member) as stream:
+            while chunk := stream.read(BLOCK_BYTES):
+                yield chunk
+
     def _blocks(self) -> Iterator[bytes]:
         rest, offset = b"", 0
-        with open_bytes(self._path, self._contract.limits, self._name) as stream:
-            while chunk := stream.read(BLOCK_BYTES):
-                self._lines.feed(chunk)
-                rest, base = rest + chunk, offset - len(rest)
-                offset += len(chunk)
-                cut = self._lines.record_start - base
-                if cut > 0:
-                    yield rest[:cut]
-                    rest = rest[cut:]
+        for chunk in self._chunks():
+            self._lines.feed(chunk)
+            rest, base = rest + chunk, offset - len(rest)
+            offset += len(chunk)
+            cut = self._lines.record_start - base
+            if cut > 0:
+                yield rest[:cut]
+                rest = rest[cut:]
         if rest:
             yield rest
 
@@ -122,9 +127,9 @@ class ImfWide:
         """The records of a block, of which ``given`` stand before it."""
         bad: list[Malformed] = []
         try:
-            text, damaged = block.decode().encode(), False
+            text, damaged = block.decode(self._encoding).encode(), False
         except UnicodeDecodeError:
-            text, damaged = block.decode("utf-8", "replace").encode(), True
+            text, damaged = block.decode(self._encoding, "replace").encode(), True
         table = _split(text, self._header.names, bad)
         self._malformed += len(bad)
         if self._malformed > MAX_MALFORMED:
@@ -132,32 +137,7 @@ class ImfWide:
                 f"{self._where} has more than {MAX_MALFORMED} lines that do not have the "
                 f"{len(self._header.names)} fields of its header."
             )
-        return _melt(table, self._header, bad, given, damaged, self._name)
-
-
-def read_header(line: str, where: str) -> Header:
-    """What the columns of a header are; raises SchemaDrift where one is missing or twice."""
-    names = tuple(name.strip() for name in next(csv.reader(io.StringIO(line)), []))
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise SchemaDrift(f"{where} has the column {', '.join(twice)} more than once.")
-    named = {
-        ours: next(name for name in ways if name in names)
-        for ours, ways in NAMED.items()
-        if any(name in names for name in ways)
-    }
-    lacking = [NAMED[ours][0] for ours in NAMED if ours not in named and ours != "scale"]
-    if lacking:
-        raise SchemaDrift(f"{where} misses the column {', '.join(lacking)}.")
-    valued = tuple(name for name in names if PERIOD.fullmatch(name))
-    if not valued and {"TIME_PERIOD", "OBS_VALUE"} <= set(names):
-        return Header(names, named, ("OBS_VALUE",), "TIME_PERIOD")
-    if not valued:
-        raise SchemaDrift(
-            f"{where} has no column of a period such as 2024 or 2024-M01, nor TIME_PERIOD and "
-            "OBS_VALUE."
-        )
-    return Header(names, named, valued, None)
+        return _melt(table, self._header, self._form, bad, given, damaged, self._name)
 
 
 def count_cells(block: bytes, valued: np.ndarray) -> int:
@@ -185,17 +165,17 @@ def count_cells(block: bytes, valued: np.ndarray) -> int:
     return int(cells.sum()) + int((~good & ~blank).sum())
 
 
-def _first_line(stream: io.BufferedIOBase, where: str) -> str:
+def _first_line(chunks: Iterator[bytes], where: str, encoding: str) -> str:
     head = b""
-    while b"\n" not in head and len(head) < MAX_RECORD_BYTES:
-        chunk = stream.read(64 * 1024)
-        if not chunk:
-            break
+    while b"\n" not in head and len(head) < MAX_RECORD_BYTES and (chunk := next(chunks, b"")):
         head += chunk
     try:
-        return head.partition(b"\n")[0].decode("utf-8-sig")
+        name = "utf-8-sig" if encoding == "utf-8" else encoding
+        return head.partition(b"\n")[0].decode(name)
     except UnicodeDecodeError as error:
-        raise SourceRefused(f"{where} has a header that is not UTF-8: wrong encoding.") from error
+        raise SourceRefused(
+            f"{where} has a header that is not {encoding.upper()}: wrong encoding."
+        ) from error
 
 
 def _split(text: bytes, names: tuple[str, ...], bad: list[Malformed]) -> pa.Table:
@@ -219,32 +199,34 @@ def _split(text: bytes, names: tuple[str, ...], bad: list[Malformed]) -> pa.Tabl
 
 
 def _melt(
-    table: pa.Table, header: Header, bad: list[Malformed], given: int, damaged: bool, name: str
+    table: pa.Table,
+    header: Header,
+    form: Form,
+    bad: list[Malformed],
+    given: int,
+    damaged: bool,
+    name: str,
 ) -> RawBatch:
     """The filled cells as records, line after line."""
     cells = [_array(table, column) for column in header.valued]
     held = np.column_stack([np.asarray(pc.not_equal(column, "")) for column in cells])
     rows, columns = np.nonzero(held)
-    starts, malformed = _numbered(held.sum(axis=1), bad, given)
-    rank = np.arange(len(rows)) - np.concatenate(([0], np.cumsum(held.sum(axis=1))))[rows]
+    counts = held.sum(axis=1)
+    starts, malformed = _numbered(counts, bad, given)
+    rank = np.arange(len(rows)) - np.concatenate(([0], np.cumsum(counts)))[rows]
     words = {ours: _array(table, theirs) for ours, theirs in header.named.items()}
-    flows = pc.extract_regex(words["indicator"], _FLOW)
-    arrays = {ours: words[ours] for ours in ("reporter", "partner", "scale") if ours in words}
-    for part in ("flow", "valuation"):
-        arrays[part] = pc.coalesce(pc.struct_field(flows, part), words["indicator"])
-    picked = {ours: _picked(values, rows) for ours, values in arrays.items()}
+    picked = {ours: _picked(texts, rows) for ours, texts in form.derive(words, header).items()}
     if header.periods:
-        picked["period"] = _picked(_array(table, header.periods), rows)
+        picked[form.period] = _picked(_array(table, header.periods), rows)
     else:
-        words_of_periods = pa.array(header.valued, pa.string())
-        picked["period"] = pa.DictionaryArray.from_arrays(
-            pa.array(columns.astype(np.int32)), words_of_periods
+        picked[form.period] = pa.DictionaryArray.from_arrays(
+            pa.array(columns.astype(np.int32)), pa.array(header.valued, pa.string())
         )
     every = pa.concat_arrays(cells)
-    picked["value_usd_millions"] = every.take(pa.array(columns * table.num_rows + rows))
+    picked[form.value] = every.take(pa.array(columns * table.num_rows + rows))
     batch = pa.RecordBatch.from_pydict(picked)
     numbers = pa.array(starts[rows] + rank)
-    whole = partial(_whole, batch, table, rows)
+    whole = partial(_whole, batch, table, rows, form.told)
     return RawBatch(batch, numbers, malformed, damaged, name, whole)
 
 
@@ -261,10 +243,12 @@ def _numbered(
     return first[good], tuple(placed)
 
 
-def _whole(batch: pa.RecordBatch, table: pa.Table, rows: np.ndarray) -> pa.RecordBatch:
+def _whole(
+    batch: pa.RecordBatch, table: pa.Table, rows: np.ndarray, told: tuple[str, ...]
+) -> pa.RecordBatch:
     """The records as text, with what tells their series."""
     texts = {name: _plain(batch.column(name)) for name in batch.schema.names}
-    for name in TOLD:
+    for name in told:
         if name in table.schema.names:
             texts[name] = _array(table, name).take(pa.array(rows))
     return pa.RecordBatch.from_pydict(texts)
@@ -282,15 +266,3 @@ def _picked(values: pa.Array, rows: np.ndarray) -> pa.DictionaryArray:
 
 def _plain(values: pa.Array) -> pa.Array:
     return values.cast(pa.string()) if pa.types.is_dictionary(values.type) else values
-
-
-def _is_imf(path: Path) -> bool:
-    try:
-        with open_bytes(path, Limits()) as stream:
-            line = stream.read(64 * 1024).partition(b"\n")[0]
-    except SourceRefused:
-        return False  # the reader that takes it will say why, and call the file by its name
-    return b"COUNTERPART_COUNTRY" in line and b"INDICATOR" in line
-
-
-IMF_WIDE = Kind(_is_imf, ImfWide)

@@ -12,7 +12,7 @@ import copy
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.parsers import expat
 
@@ -37,11 +37,18 @@ def is_workbook(path: Path) -> bool:
         return False
 
 
-def count_records(path: Path, limits: Limits, where: str) -> int:
+def count_records(
+    path: Path,
+    limits: Limits,
+    where: str,
+    counter: "Callable[[str, list[str]], SheetCounter] | None" = None,
+) -> int:
     """Records of a workbook; raises SourceRefused where it is damaged, HostileInput at a bound.
 
-    ``where`` names dataset and file in the messages.
+    ``where`` names dataset and file in the messages; ``counter`` counts one sheet, given its place
+    for messages and the shared strings.
     """
+    counter = counter or _DataBrowserSheet
     try:
         with zipfile.ZipFile(path) as archive:
             parts = _Parts(archive, path.stat().st_size, limits, where)
@@ -50,7 +57,7 @@ def count_records(path: Path, limits: Limits, where: str) -> int:
             count = 0
             for name in parts.names:
                 if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-                    sheet = _Sheet(f"{where}, {name}", strings.values)
+                    sheet = counter(f"{where}, {name}", strings.values)
                     parts.feed_all(name, sheet)
                     count += sheet.finish()
                 elif name != "xl/sharedStrings.xml":
@@ -185,8 +192,8 @@ class _Strings(_Handler):
                 raise HostileInput(f"{self._where}: more than {MAX_STRINGS} shared strings.")
 
 
-class _Sheet(_Handler):
-    """Counts the records of one sheet, row by row."""
+class SheetCounter(_Handler):
+    """Counts the records of one sheet, row by row: ``close_row`` says what is one."""
 
     def __init__(self, where: str, strings: list[str]) -> None:
         super().__init__(where)
@@ -194,10 +201,7 @@ class _Sheet(_Handler):
         self._row = self._column = self._widest = 0
         self._kind = ""
         self._cells: dict[int, str] = {}
-        self._periods: set[int] = set()
-        self._part = "above"  # above, headings, body, below the table
-        self._last = 0  # row that was looked at last
-        self._count = 0
+        self.count = 0
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "c":
@@ -222,7 +226,7 @@ class _Sheet(_Handler):
         self._close_row()
         if self._row * self._widest > MAX_CELLS:
             raise HostileInput(f"{self._where}: spans more than {MAX_CELLS} cells.")
-        return self._count
+        return self.count
 
     def _close_cell(self) -> None:
         text = self._taken().strip()
@@ -231,24 +235,42 @@ class _Sheet(_Handler):
         if text:
             self._cells[self._column] = text
 
+    def close_row(self, cells: dict[int, str]) -> None:
+        """A row is at its end: its filled cells by the number of their column."""
+        raise NotImplementedError
+
     def _close_row(self) -> None:
         self._close_cell()
-        first = self._cells.get(1, "")
+        self.close_row(self._cells)
+        self._cells.clear()
+
+
+class _DataBrowserSheet(SheetCounter):
+    """Counts the cells of a table of Eurostat's Data Browser."""
+
+    def __init__(self, where: str, strings: list[str]) -> None:
+        super().__init__(where, strings)
+        self._periods: set[int] = set()
+        self._part = "above"  # above, headings, body, below the table
+        self._last = 0  # row that was looked at last
+
+    def close_row(self, cells: dict[int, str]) -> None:
+        """A row is at its end."""
+        first = cells.get(1, "")
         if self._part == "above" and first == "TIME":
-            labels = next(n for n in range(1, MAX_CELLS) if self._cells.get(n) != "TIME")
-            self._periods = {at for at in self._cells if at >= labels}
+            labels = next(n for n in range(1, MAX_CELLS) if cells.get(n) != "TIME")
+            self._periods = {at for at in cells if at >= labels}
             self._part = "headings"
         elif self._part == "headings" and not _HEADING.search(first):
             self._part = "body"
             self._last = self._row - 1
         if self._part == "body":
             if first and self._row == self._last + 1:
-                held = sum(self._cells.get(at) == MISSING for at in self._periods)
-                self._count += len(self._periods) - held
+                held = sum(cells.get(at) == MISSING for at in self._periods)
+                self.count += len(self._periods) - held
             else:
                 self._part = "below"
         self._last = self._row
-        self._cells.clear()
 
 
 def _column(place: str) -> int:

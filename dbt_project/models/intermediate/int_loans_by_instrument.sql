@@ -6,55 +6,47 @@ flows as (
 
 ),
 
-latest as (
-
-    select max(edition_year) as edition_year
-    from flows
-
-),
-
-between_countries as (
+between_parties as (
 
     select flows.*
     from flows
-    inner join latest on flows.edition_year = latest.edition_year
-    left join {{ ref('dim_countries') }} as lenders on flows.lender_code = lenders.country_code
-    left join {{ ref('dim_countries') }} as borrowers on flows.borrower_code = borrowers.country_code
+    left join {{ ref('dim_loan_parties') }} as lenders on flows.lender_code = lenders.party_code
+    left join {{ ref('dim_loan_parties') }} as borrowers on flows.borrower_code = borrowers.party_code
     where
-        coalesce(lenders.country_kind, 'unknown') <> 'aggregate'
-        and coalesce(borrowers.country_kind, 'unknown') <> 'aggregate'
+        coalesce(lenders.party_kind, 'unknown') <> 'aggregate'
+        and coalesce(borrowers.party_kind, 'unknown') <> 'aggregate'
 
 ),
 
--- BLTC (concessional) is a part of BLAT and is left out on purpose
+-- BLTC and MLTC (concessional) are parts of BLAT and MLAT and are left out on purpose
 loans_by_instrument as (
 
     select
         lender_code,
         borrower_code,
+        case creditor_kind_code
+            when 'BLAT' then 'bilateral'
+            when 'MLAT' then 'multilateral'
+            when 'PCBK' then 'commercial_bank'
+            when 'PBND' then 'bond'
+            when 'PROP' then 'other_private'
+        end as instrument_code,
         period,
         frequency,
-        edition_year,
-        cast(sum(value_usd) filter (where series_code = 'DT.AMT.BLAT.CD') as decimal(20, 2))
-            as repaid_bilateral_usd,
-        cast(sum(value_usd) filter (where series_code = 'DT.AMT.PCBK.CD') as decimal(20, 2))
-            as repaid_commercial_usd,
-        cast(
-            sum(value_usd) filter (where series_code in ('DT.AMT.BLAT.CD', 'DT.AMT.PCBK.CD'))
-            as decimal(20, 2)
-        ) as repaid_usd,
-        cast(sum(value_usd) filter (where series_code = 'DT.INT.BLAT.CD') as decimal(20, 2))
-            as interest_bilateral_usd,
-        cast(sum(value_usd) filter (where series_code = 'DT.INT.PCBK.CD') as decimal(20, 2))
-            as interest_commercial_usd,
-        cast(
-            sum(value_usd) filter (where series_code in ('DT.INT.BLAT.CD', 'DT.INT.PCBK.CD'))
-            as decimal(20, 2)
-        ) as interest_usd,
-        cast(period as integer) > edition_year - {{ var('ids_last_actual_lag') }} as is_projection
-    from between_countries
-    where series_code in ('DT.AMT.BLAT.CD', 'DT.AMT.PCBK.CD', 'DT.INT.BLAT.CD', 'DT.INT.PCBK.CD')
-    group by lender_code, borrower_code, period, frequency, edition_year
+        max(last_actual_year) as last_actual_year,
+        cast(sum(value_usd) filter (where measure_code = 'COM') as decimal(20, 2)) as committed_usd,
+        cast(sum(value_usd) filter (where measure_code = 'DIS') as decimal(20, 2)) as disbursed_usd,
+        cast(sum(value_usd) filter (where measure_code = 'AMT') as decimal(20, 2)) as repaid_usd,
+        cast(sum(value_usd) filter (where measure_code = 'INT') as decimal(20, 2)) as interest_usd,
+        cast(sum(value_usd) filter (where measure_code = 'DOD') as decimal(20, 2)) as outstanding_usd,
+        cast(period as integer)
+        > coalesce(max(last_actual_year), {{ var('ids_last_actual_year') }}) as is_projection
+    from between_parties
+    where
+        value_usd is not null
+        and measure_code in ('COM', 'DIS', 'AMT', 'INT', 'DOD')
+        and creditor_kind_code in ('BLAT', 'MLAT', 'PCBK', 'PBND', 'PROP')
+    group by lender_code, borrower_code, creditor_kind_code, period, frequency
 
 )
 

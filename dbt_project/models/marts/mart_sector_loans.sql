@@ -3,27 +3,35 @@ with
 loans as (
 
     select
-        lender_code,
-        borrower_code,
-        'unallocated' as sector_id,
-        period,
-        frequency,
-        cast(null as decimal(20, 2)) as committed_usd,
-        cast(null as decimal(20, 2)) as disbursed_usd,
-        repaid_usd,
-        repaid_bilateral_usd,
-        repaid_commercial_usd,
-        interest_usd,
-        interest_bilateral_usd,
-        interest_commercial_usd,
-        cast(null as decimal(20, 2)) as outstanding_usd,
-        cast(null as decimal(9, 6)) as utilisation,
-        cast(null as decimal(9, 6)) as pace,
-        is_projection,
-        edition_year,
-        cast(0 as decimal(9, 6)) as crosswalk_mass,
-        'loans_ids_flows' as source_dataset
-    from {{ ref('int_loans_by_instrument') }}
+        loans.lender_code,
+        parties.party_kind as lender_kind,
+        loans.borrower_code,
+        loans.sector_id,
+        loans.period,
+        loans.frequency,
+        loans.flows_from_date,
+        loans.committed_usd,
+        loans.disbursed_usd,
+        loans.repaid_usd,
+        loans.repaid_bilateral_usd,
+        loans.repaid_commercial_usd,
+        loans.interest_usd,
+        loans.interest_bilateral_usd,
+        loans.interest_commercial_usd,
+        loans.outstanding_usd,
+        loans.committed_to_date_usd,
+        loans.cancelled_to_date_usd,
+        loans.disbursed_to_date_usd,
+        loans.repaid_to_date_usd,
+        loans.utilisation,
+        loans.pace,
+        loans.loan_count,
+        loans.is_projection,
+        loans.last_actual_year,
+        loans.crosswalk_mass,
+        loans.source_dataset
+    from {{ ref('int_loans_by_sector') }} as loans
+    inner join {{ ref('dim_loan_parties') }} as parties on loans.lender_code = parties.party_code
 
 )
 
