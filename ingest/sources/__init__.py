@@ -112,6 +112,7 @@ def _kinds() -> dict[str, Kind]:
     from ingest.sources.arrow_file import FEATHER
     from ingest.sources.delimited import DelimitedText
     from ingest.sources.ecb_rates import ECB_RATES
+    from ingest.sources.iati import IATI
     from ingest.sources.ids_json import IDS_JSON
     from ingest.sources.ids_wide import IDS_WIDE
     from ingest.sources.imf import IMF_WIDE
@@ -129,6 +130,7 @@ def _kinds() -> dict[str, Kind]:
         "ecb_rates": ECB_RATES,
         "eurostat_xlsx": EUROSTAT_XLSX,
         "feather": FEATHER,
+        "iati": IATI,
         "ids_json": IDS_JSON,
         "ids_wide": IDS_WIDE,
         "imf_wide": IMF_WIDE,
