@@ -63,7 +63,12 @@ PROCUREMENT = (
     "procurement_ted_notices",
     "procurement_wb_contracts",
 )
-LOANS = ("loans_ids_flows", "loans_register", "loans_worldbank_statements")
+LOANS = (
+    "loans_iati_activities",
+    "loans_ids_flows",
+    "loans_register",
+    "loans_worldbank_statements",
+)
 REFERENCE = (
     "reference_bec_codes",
     "reference_code_concordances",

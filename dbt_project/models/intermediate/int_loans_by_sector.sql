@@ -58,13 +58,29 @@ added_up as (
 
 ),
 
+ranked as (
+
+    select
+        *,
+        case source_dataset
+            when 'loans_ids_flows' then 1
+            when 'loans_worldbank_statements' then 2
+            when 'loans_iati_activities' then 3
+            else 4
+        end as source_rank
+    from added_up
+
+),
+
+-- datasets tell of the same loans: for each lender and borrower the publisher's own counts
 with_shares as (
 
     select
         *,
+        min(source_rank) over (partition by lender_code, borrower_code, frequency) as best_rank,
         case when has_one_currency then drawn_own else drawn_usd end as drawn,
         case when has_one_currency then available_own else available_usd end as available
-    from added_up
+    from ranked
 
 ),
 
@@ -88,17 +104,7 @@ loans_by_sector as (
                     )
         end as pace
     from with_shares
-    -- the same lender, borrower, sector and month from two datasets: the publisher's own counts
-    qualify
-        row_number() over (
-            partition by lender_code, borrower_code, sector_id, period, frequency
-            order by
-                case source_dataset
-                    when 'loans_ids_flows' then 1
-                    when 'loans_worldbank_statements' then 2
-                    else 3
-                end
-        ) = 1
+    where source_rank = best_rank
 
 )
 

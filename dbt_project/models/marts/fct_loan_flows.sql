@@ -99,6 +99,39 @@ register as (
 
 ),
 
+activities as (
+
+    select
+        'loans_iati_activities' as source_dataset,
+        activity_id as loan_id,
+        lender_code,
+        borrower_code,
+        cast(null as varchar) as enterprise_id,
+        cast(null as varchar) as enterprise_name,
+        sector_id,
+        'loan' as instrument_code,
+        currency_code,
+        period,
+        'M' as frequency,
+        cast(null as date) as flows_from_date,
+        cast(committed_usd as decimal(20, 2)) as committed_usd,
+        cast(disbursed_usd as decimal(20, 2)) as disbursed_usd,
+        cast(repaid_usd as decimal(20, 2)) as repaid_usd,
+        cast(interest_usd as decimal(20, 2)) as interest_usd,
+        cast(null as decimal(20, 2)) as outstanding_usd,
+        cast(null as decimal(24, 2)) as committed_to_date,
+        cast(null as decimal(24, 2)) as cancelled_to_date,
+        cast(null as decimal(24, 2)) as disbursed_to_date,
+        cast(null as decimal(24, 2)) as repaid_to_date,
+        cast(null as decimal(18, 12)) as usd_per_unit,
+        cast(null as decimal(9, 6)) as elapsed_share,
+        false as is_projection,
+        cast(null as integer) as last_actual_year,
+        cast(case when sector_id = 'unallocated' then 0 else 1 end as decimal(9, 6)) as crosswalk_mass
+    from {{ ref('int_iati_loans_by_sector') }}
+
+),
+
 loan_flows as (
 
     select * from debt
@@ -106,6 +139,8 @@ loan_flows as (
     select * from statements
     union all
     select * from register
+    union all
+    select * from activities
 
 )
 
