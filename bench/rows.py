@@ -14,14 +14,16 @@ from bench import peers
 from bench.eis_xml import CONTRACTS, contracts
 from bench.generate import Rows, generate
 from bench.generate_customs import FIRST_YEAR, answers, dump
+from bench.generate_loans import statements
 from bench.generate_ocds import releases
 from bench.harness import DATA, BenchError, Side, Work, fresh, in_turns, run
 from bench.server import serving
 from bench.stream_rows import stream_json, stream_latency
-from bench.variants import ANSWERS, DATASET, DUMP, RELEASES
+from bench.variants import ANSWERS, DATASET, DUMP, RELEASES, STATEMENTS
 
 MB_LIMIT, GATE_MB = 750, 600
 SLICE = 50_000
+LOANS = 1_300_000  # 144 monthly statements of 9,000 loans
 ANSWER_ROWS = 99_000  # of an answer: below what makes the publisher's limit
 
 
@@ -268,6 +270,19 @@ def eis_xml(plan: Plan) -> Iterator[Result]:
     yield _against("eis_xml_load", size, ours, limit, note=_laps(ours))
 
 
+def loans_statement(plan: Plan) -> Iterator[Result]:
+    """Statements of loans of the World Bank, 33 columns, by their shipped contract."""
+    rows = LOANS if plan.with_peers else LOANS // 5
+    csv = str(statements(rows, DATA))
+    load = Work("ours_load", {"dataset": STATEMENTS, "csv": csv})
+    ours, limit = in_turns(plan.repetitions, load, Work("limit_read_statements", {"csv": csv}))
+    yield _against("loans_statement", _rows(rows), ours, limit, 1.5, note=_laps(ours))
+    if plan.with_peers:
+        small = str(statements(plan.peer_rows, DATA))
+        work = Work("ours_load", {"dataset": STATEMENTS, "csv": small})
+        yield _peer("loans_statement_vs_pandas", "pandas_statements", plan, work, small, at_least=3)
+
+
 ROWS: dict[str, Callable[[Plan], Iterator[Result]]] = {
     function.__name__: function
     for function in (
@@ -284,6 +299,7 @@ ROWS: dict[str, Callable[[Plan], Iterator[Result]]] = {
         eis_xml,
         stream_json,
         stream_latency,
+        loans_statement,
     )
 }
 

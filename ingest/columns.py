@@ -45,7 +45,7 @@ def cast_column(
     """
     if pa.types.is_decimal(values.type):
         broken: list[tuple[str, np.ndarray]] = []
-        if column.rounds:
+        if column.rounds and values.type != column.arrow_type:
             values, large = rounded(values, column, np.zeros(0, bool))
             _note(broken, "not_decimal", large)
         if column.required:

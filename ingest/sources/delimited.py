@@ -8,7 +8,7 @@ rows. pyarrow splits the fields, single-threaded: its threaded reader loses deci
 malformed, with their text; a file that is no delimited text at all is refused.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -35,6 +35,7 @@ MAX_MALFORMED, MAX_TEXT = 10_000, 4_000
 PARSER = "delimited 1"  # another number whenever a block would be parsed or cast otherwise
 MANY_VALUES = 0.3  # distinct values per row from which a dictionary costs more than it saves
 _DICTIONARY = pa.dictionary(pa.int32(), pa.binary())
+Decimals = Mapping[str, pa.DataType]  # columns that are read as decimals at once
 
 
 class DelimitedText:
@@ -51,6 +52,7 @@ class DelimitedText:
         head = next(self._chunks(HEADER_BYTES), b"")
         self._layout = read_layout(contract, name, head, self._chunks(BLOCK_BYTES))
         self._marks = self._layout.marks
+        self._decimals = _ways(contract, self._layout.decimals)
         lookups = sorted({digest(c.lookup) for c in contract.columns if c.lookup})
         told_by_name = name if contract.reads_name else ""
         self._like = f"{PARSER} {self._layout} {lookups} {told_by_name}"
@@ -130,23 +132,31 @@ class DelimitedText:
         """The records of a block, of which ``given`` stand before it."""
         raw = None
         if b"\x00" not in block:
-            for mark in self._marks:
-                try:
-                    raw = self._typed(block, given, mark)
-                    break
-                except pa.ArrowInvalid:
-                    continue
+            for decimals in self._decimals:
+                raw = raw or self._with_marks(block, given, decimals)
         raw = raw or self._as_text(block, given)
         self._malformed += len(raw.malformed)
         return raw
 
-    def _typed(self, block: bytes, given: int, mark: str) -> RawBatch:
+    def _with_marks(self, block: bytes, given: int, decimals: Decimals) -> RawBatch | None:
+        """The block with the first decimal mark that fits; None where none does."""
+        for mark in self._marks:
+            try:
+                raw = self._typed(block, given, mark, decimals)
+            except pa.ArrowInvalid:
+                continue
+            # What a block was read by is tried first for the next one.
+            self._decimals = (decimals, *(other for other in self._decimals if other != decimals))
+            return raw
+        return None
+
+    def _typed(self, block: bytes, given: int, mark: str, decimals: Decimals) -> RawBatch:
         """Decimals and dictionaries; raises ArrowInvalid where a value stands in the way."""
         layout = self._layout
         types: dict[str, pa.DataType] = {
             name: pa.binary() if name in self._plain else _DICTIONARY for name in layout.wanted
         }
-        types |= layout.decimals
+        types |= decimals
         table = self._read(
             block, None, column_types=types, include_columns=[*types, *layout.trailing],
             decimal_point=mark, null_values=list(layout.nulls),
@@ -248,6 +258,13 @@ class DelimitedText:
 
     def _refused(self, what: str) -> SourceRefused:
         return SourceRefused(f"{self._where} {what}.")
+
+
+def _ways(contract: Contract, wide: Decimals) -> tuple[Decimals, ...]:
+    """Types to read decimals by: their own, then those of many digits, which are rounded later."""
+    types = {str(c.source): c.arrow_type for c in contract.columns if c.type == "decimal"}
+    exact = {name: types[name] for name in wide}
+    return (exact,) if exact == wide else (exact, wide)
 
 
 def _numbers(given: int, count: int, bad: list[Malformed]) -> pa.Int64Array:

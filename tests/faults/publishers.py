@@ -56,7 +56,7 @@ def everything() -> list[Publisher]:
             connection.register("t", table)
             connection.execute(
                 "create table if not exists ids as select country, counterpart_area, series_code, "
-                "year(year)::varchar as year, value::decimal(20, 2)::varchar as value_usd from t limit 0"
+                "year(year)::varchar as year, value::decimal(20, 2)::varchar as value from t limit 0"
             )
             connection.execute(
                 "insert into ids select country, counterpart_area, series_code, year(year)::varchar, "
@@ -75,7 +75,7 @@ def everything() -> list[Publisher]:
     )
     return [
         *only_shipped(),
-        Publisher("World Bank, IDS", "loans_ids_flows", loans, 12, "value_usd", "series_code", ""),
+        Publisher("World Bank, IDS", "loans_ids_flows", loans, 12, "value", "series_code", ""),
         Publisher("UN Comtrade", "customs_comtrade_flows", years, 6, "primaryValue", "flowCode", "period"),
         _plain("ECB", "ecb_rates", _ecb(data), "month", ("currency", "day"), ("rate",)),
         _plain("Federal Reserve", "fed_rates", _fed(data), "year", ("country",), ("rate",)),
