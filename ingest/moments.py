@@ -5,6 +5,8 @@ at the end for ``Z`` or an offset such as ``+03:00``: the moment is then told in
 no date of the calendar fits no layout.
 """
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +22,7 @@ _ISO = {
     "%Y-%m-%d": (10, ""),
 }
 _MOMENT = pa.timestamp("us")
+_WIDTHS = {"%Y": 4, "%m": 2, "%d": 2}
 
 
 def parse_moments(text: pa.Array, layouts: tuple[str, ...]) -> pa.Array:
@@ -77,6 +80,29 @@ def _without_fraction(text: pa.Array) -> tuple[pa.Array, pa.Array]:
     return whole, six.cast(pa.int64()).cast(pa.duration("us"))
 
 
+def _as_iso_days(text: pa.Array, layout: str) -> pa.Array | None:
+    """Days of a layout of year, month and day as YYYY-MM-DD, null where the text does not fit.
+
+    None for other layouts. What stands in the places of digits is left to the cast.
+    """
+    pieces = re.split("(%[Ymd])", layout)
+    if sorted(pieces[1::2]) != ["%Y", "%d", "%m"] or "%" in "".join(pieces[::2]):
+        return None
+    at, fits, digits = 0, None, {}
+    for piece in pieces:
+        end = at + _WIDTHS.get(piece, len(piece))
+        if piece in _WIDTHS:
+            digits[piece] = pc.utf8_slice_codeunits(text, at, end)
+        elif piece:
+            same = pc.equal(pc.utf8_slice_codeunits(text, at, end), piece)
+            fits = same if fits is None else pc.and_(fits, same)
+        at = end
+    whole = pc.equal(pc.binary_length(text), at)
+    fits = whole if fits is None else pc.and_(fits, whole)
+    days = pc.binary_join_element_wise(*(digits[part] for part in ("%Y", "%m", "%d")), "-")
+    return pc.if_else(fits, days, None)
+
+
 def _by_layout(text: pa.Array, layout: str) -> pa.Array:
     if layout in _ISO:
         length, between = _ISO[layout]
@@ -87,6 +113,11 @@ def _by_layout(text: pa.Array, layout: str) -> pa.Array:
             return pc.if_else(fits, text, None).cast(_MOMENT)
         except pa.ArrowInvalid:
             pass  # one of them is no date: each is looked at
+    elif (iso := _as_iso_days(text, layout)) is not None:
+        try:
+            return iso.cast(_MOMENT)
+        except pa.ArrowInvalid:
+            pass
     parsed = pc.strptime(text, format=layout, unit="s", error_is_null=True)
     # strptime lets 31 February pass as 3 March: only what prints back the same is a date.
     same = pc.equal(pc.strftime(parsed, format=layout), text)
