@@ -52,7 +52,16 @@ _QUESTIONS = (
         "round(repaid_usd / 1e6, 1) as repaid_million_usd, "
         "round(interest_usd / 1e6, 1) as interest_million_usd, "
         "is_projection as projection from marts.mart_sector_loans "
-        "where lender_code = 'RUS' and borrower_code = 'BLR' order by period desc limit 5",
+        "where lender_code = 'RUS' and borrower_code = 'BLR' and frequency = 'A' "
+        "order by period desc limit 5",
+    ),
+    (
+        "mart_sector_loans: lines and loans one by one, so far (registers, World Bank statements)",
+        "select lender_code as lender, borrower_code as borrower, period as month, "
+        "loan_count::int as loans, round(disbursed_to_date_usd / 1e6, 1) as drawn_million_usd, "
+        "round(disbursed_usd / 1e6, 1) as drawn_since_before, round(utilisation, 3) as utilisation, "
+        "round(pace, 2) as pace from marts.mart_sector_loans where frequency = 'M' "
+        "order by lender desc, month limit 6",
     ),
 )
 

@@ -19,7 +19,8 @@ from ingest.errors import IngestError
 from ingest.landing import read_landed, refusals
 from tests.conftest import SAMPLES_FOLDER, needs_samples
 
-DEBT, STATEMENTS, CREDITS = "loans_ids_flows", "loans_worldbank_statements", "loans_register"
+DEBT, STATEMENTS = "loans_ids_flows", "loans_worldbank_statements"
+AID = "loans_iati_activities"
 # Files of a kind that is read: dataset and rows, all of which land.
 READ = {
     "ibrd_statement_of_loans/IBRD_loans_snapshot_2020-11-30.csv": (STATEMENTS, 8986),
@@ -32,7 +33,29 @@ READ = {
     "worldbank_ids_counterpart/DT.INT.BLTC.CD_2000-2025.feather": (DEBT, 24529),
     "worldbank_ids_counterpart/DT.INT.PCBK.CD_2000-2025.feather": (DEBT, 24446),
 }
-# Rows that a file above has already, so nothing changes.
+# Activities of the IATI standard, one row each.
+ACTIVITIES = {
+    "aiddata/iati_1.04_TimorLesteAIMS_GeocodedResearchRelease.xml": 134,
+    "aiddata/iati_2.03_IraqAIMS_GeocodedResearchRelease.xml": 1338,
+    "iati-flattener/3fi-activity.xml": 1,
+    "iati-flattener/beis-activity.xml": 9,
+    "iati-flattener/budget-dates-issue-activity.xml": 1,
+    "iati-flattener/budget-one-day-activity.xml": 1,
+    "iati-flattener/canada-activity.xml": 1,
+    "iati-flattener/ec-intpa-activity.xml": 1,
+    "iati-flattener/fcdo-activity.xml": 1,
+    "iati-flattener/finddiagnostics-activity.xml": 1,
+    "iati-flattener/gdihub-activity.xml": 4,
+    "iati-flattener/ifad-activity.xml": 1,
+    "iati-flattener/sr-activity.xml": 1,
+    "iati-flattener/unops-at-activity.xml": 3,
+    "iati-flattener/usaid-activity.xml": 1,
+    "iati-flattener/usaid-humanitarian-activity.xml": 1,
+    "iati-flattener/worldbank-activity.xml": 1,
+    "standard_example/activity-standard-example-annotated.xml": 1,
+}
+READ |= {f"iati/{name}": (AID, rows) for name, rows in ACTIVITIES.items()}
+# Rows that a file above has already, in another form.
 AGAIN = {
     "worldbank_ids_bulk/tushardhawale123/DebtData.csv": DEBT,
     "worldbank_ids_counterpart/derived_BLR_RUS_extract.csv": DEBT,
@@ -54,7 +77,7 @@ def files() -> set[str]:
     """Every file of the loans folders, by folder and name."""
     folder = SAMPLES_FOLDER / "loans"
     found = {path.relative_to(folder) for path in folder.rglob("*.*") if path.is_file()}
-    return {str(path) for path in found if path.name != "SOURCES.md" and path.parts[0] != "iati"}
+    return {str(path) for path in found if path.name != "SOURCES.md"}
 
 
 @pytest.fixture(scope="module")

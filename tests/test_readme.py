@@ -21,7 +21,7 @@ def test_the_demonstration_of_the_readme_prints_what_it_says() -> None:
         "31 of 574 rows quarantined (5.40%), expected at most 2.00%",
         "column value in 31 rows (first: row 359, 'n.a.')",
         "exit code 1: the data failed",
-        "accepted, 1 slices. Next: dvina build",
+        "accepted, 19 slices. Next: dvina build",
         "31 rows driven again = 31 passed + 0 still refused",
         "accepted. 31 read = 31 landed + 0 quarantined + 0 duplicates",
     ):

@@ -78,8 +78,7 @@ class DebtQuery:
 
     def scope(self) -> dict[str, list[str]]:
         """What the answer is cut to, so that only this is superseded."""
-        lenders = [code for code in self.lenders or () if not code.isdecimal()]
-        cut = {"lender_code": lenders, "period": self.years or (), "series_code": self.series}
+        cut = {"period": self.years or (), "series_code": self.series}
         return {
             name: [f"{EXACTLY}{value}" for value in values] or [""] for name, values in cut.items()
         }

@@ -47,7 +47,7 @@ def test_all_pages_are_brought_into_one_file_in_their_order(tmp_path: Path) -> N
         "/v2/sources/6/country/BLR/series/DT.AMT.BLAT.CD/counterpart-area/087;730/time/all"
     )
     assert got.scope == {
-        "lender_code": ["=RUS", "=CHN"], "period": [""], "series_code": ["=DT.AMT.BLAT.CD"],
+        "period": [""], "series_code": ["=DT.AMT.BLAT.CD"],
     }  # fmt: skip
     assert [path.name for path in tmp_path.iterdir()] == [got.path.name]
 
