@@ -59,7 +59,7 @@ _QUESTIONS = (
         "mart_sector_loans: lines and loans one by one, so far (registers, World Bank statements)",
         "select lender_code as lender, borrower_code as borrower, period as month, "
         "loan_count::int as loans, round(disbursed_to_date_usd / 1e6, 1) as drawn_million_usd, "
-        "round(disbursed_usd / 1e6, 1) as drawn_since_before, round(utilisation, 3) as utilisation, "
+        "round(disbursed_usd / 1e6, 1) as since_before, round(utilisation, 3) as utilisation, "
         "round(pace, 2) as pace from marts.mart_sector_loans where frequency = 'M' "
         "order by lender desc, month limit 6",
     ),
