@@ -121,6 +121,9 @@ TABLES = {
     "'s1' as sector_id, '2024-03' as period, 'M' as frequency, 3 as award_count, "
     "2 as award_count_with_value, 9.00::decimal(18, 2) as award_value_usd, "
     "1.0::decimal(9, 6) as crosswalk_mass",
+    "mart_declared_trade": "'BLR' as reporter_code, 'RUS' as partner_code, 'X' as flow_code, "
+    "'s1' as sector_id, date '2024-03-01' as registered_date, true as is_synthetic, "
+    "5.00::decimal(18, 2) as value_usd",
     "mart_supplier_participation": "'RU-INN:1' as supplier_id, 'RUS' as supplier_country_code, "
     "'RUS' as buyer_country_code, 's1' as sector_id, '2024-03' as period, 2 as bid_count, "
     "1 as win_count, 1 as award_count, 9.00::decimal(18, 2) as award_value_usd, "
