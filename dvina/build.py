@@ -20,6 +20,7 @@ import duckdb
 from dvina.alerts.sweep import at_once
 from dvina.settings import PROJECT, Settings
 from expectations.gate import judge_marts, warm
+from expectations.report import Report
 from ingest.contract import dataset_names, load_contract
 from ingest.steps import reached
 from warehouse import builds, publish, side
@@ -114,15 +115,24 @@ def _publish(
     report = judge_marts(version.database, version.version_id)
     if report.outcome != "passed":
         publish.discard(version)
-        _note(settings, "failed", report.summary())
+        note_of_build(settings.home, report, version.version_id)
         return BuildOutcome("failed", horizon, report.summary())
     published = publish.switch(settings.home, version, settings.keep_versions)
-    doubts = [r for r in report.to_json()["results"] if r["outcome"] != "passed"]
-    marts = sorted({result.rule.split(".")[0] for result in report.results})
-    _note(settings, "published", f"version {published.version_id}", doubts=doubts, marts=marts)
+    note_of_build(settings.home, report, published.version_id)
     return BuildOutcome(
         "published", horizon, f"version {published.version_id}", published.version_id
     )
+
+
+def note_of_build(home: Path, report: Report, version_id: str) -> None:
+    """Note the verdict on a version in the side store: not published, or with which doubts."""
+    if report.outcome != "passed":
+        side.note(home, last_build={"state": "failed", "message": report.summary()})
+        return
+    doubts = [result for result in report.to_json()["results"] if result["outcome"] != "passed"]
+    marts = sorted({result.rule.split(".")[0] for result in report.results})
+    note = {"state": "published", "message": f"version {version_id}"}
+    side.note(home, last_build={**note, "doubts": doubts, "marts": marts})
 
 
 def _note(settings: Settings, state: str, message: str, **more: object) -> None:

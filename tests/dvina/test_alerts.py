@@ -14,10 +14,11 @@ from aiosmtpd.controller import Controller
 
 from dvina import pipeline
 from dvina.alerts import store
+from dvina.alerts.digest import send_digest
 from dvina.alerts.sweep import acknowledge, resolve, sweep
 from dvina.settings import AlertRoute, Settings
 from expectations.incidents import Incident
-from tests.support import HEADER, rows, toy
+from tests.support import rows, toy
 
 SECRET = "a-token-that-nobody-may-read"
 GOOD = [f"Belarus,2021-01,{8000 + i},{i + 1}.50," for i in range(10)]
@@ -292,4 +293,25 @@ def test_a_route_without_an_address_keeps_its_messages(
     send(BAD)
     (waiting,) = store.messages(settings.home)
     assert "no address that apprise knows" in waiting["last_error"]
-    assert HEADER
+
+
+def test_the_digest_says_what_is_open_what_came_in_and_what_is_old(
+    settings: Settings, send: Send, hook: Hook, tmp_path: Path
+) -> None:
+    recent = {
+        "name": "recent", "expectation": "expect_newest_within", "arguments": {"days": 100},
+        "severity": "inform", "why": "A test says so.",
+    }  # fmt: skip
+    toy(tmp_path / "contracts", expected_every_days=30, rules=[recent])
+    send(GOOD)
+    send(BAD)
+    hook.posts.clear()
+    text = send_digest(settings, datetime.now(UTC))
+    assert len(hook.posts) == 1
+    assert "1 open incidents" in hook.posts[0]["title"]
+    for told in (
+        "Open: stop: toy_flows: load rejected", "Loads: toy_flows file000.csv: accepted, 10 rows",
+        "rejected, 4 rows, 6 quarantined", "Old: toy_flows: newest period 2021-01 ended",
+    ):  # fmt: skip
+        assert told in text
+        assert told in hook.posts[0]["message"]

@@ -13,16 +13,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from dvina import pipeline
 from dvina.alerts import store
 from dvina.alerts.sweep import sweep
+from dvina.build import note_of_build
 from dvina.settings import Settings
-from expectations.gate import warm
+from expectations.gate import judge_marts, warm
 from expectations.incidents import Incident
 from ingest.contract import _load
 from tests.conftest import needs_samples
+from tests.expectations.conftest import TABLES
 from tests.faults.injector import FAULTS, REVISIONS, Fault, Place, as_file
 from tests.faults.page import Line, write_page
 from tests.faults.publishers import Publisher, Row, everything, only_shipped, write_contracts
@@ -117,7 +120,7 @@ def planted(laboratory: Laboratory, each: int) -> list[Line]:
                 found.append(line)
         assert found, name
         lines += found
-    return [*lines, *_apart(laboratory)]
+    return [*lines, *_apart(laboratory), *_in_marts(laboratory)]
 
 
 def _apart(laboratory: Laboratory) -> list[Line]:
@@ -139,6 +142,35 @@ def _apart(laboratory: Laboratory) -> list[Line]:
         assert laboratory.ingest(home, publisher, revised).state == "accepted"
         judged = laboratory.ingest(home, publisher, as_file(rows))
         lines.append(Line.of("stale_copy", publisher.name, name, judged.state, judged.incidents))
+    return lines
+
+
+MART_FAULTS = {
+    "mirror_disagreement": "update marts.mart_trade_mirror set exporter_value_usd = {0}, "
+    "importer_value_usd = {0} * 1000",
+    "broken_crosswalk_row": "update marts.mart_sector_trade set crosswalk_mass = 1 + {0} / 1e9",
+    "failed_mart_twice_the_rows": "insert into marts.mart_sector_loans from marts.mart_sector_loans",
+    "failed_mart_negative_value": "update marts.mart_sector_trade set value_usd = -{0}",
+    "failed_mart_lost_key": "update marts.mart_sector_procurement set sector_id = null",
+}
+
+
+def _in_marts(laboratory: Laboratory) -> list[Line]:
+    """Faults in a version of the marts that is written aside: none of severity stop is published."""
+    publisher, lines, draw = laboratory.publishers[0], [], random.Random(SEED)
+    for name, statement in MART_FAULTS.items():
+        path = laboratory.folder / f"{name}.duckdb"
+        with duckdb.connect(str(path)) as connection:
+            connection.execute("create schema marts")
+            for table, columns in TABLES.items():
+                connection.execute(f"create table marts.{table} as select {columns}")
+            connection.execute(statement.format(draw.randint(20_000_000, 900_000_000)))
+        report = judge_marts(path, "v1")
+        with laboratory.copy_of(publisher) as home:
+            note_of_build(home, report, "v1")
+            sweep(Settings(home=home))
+            state = "published" if report.outcome == "passed" else "not published"
+            lines.append(Line.of(name, "marts of a test", "-", state, _open(home)))
     return lines
 
 
