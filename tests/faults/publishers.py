@@ -67,7 +67,7 @@ def everything() -> list[Publisher]:
             f"select * from ids where lower(counterpart_area) in ({known}) "
             f"and lower(country) in ({known}) order by country, series_code, year"
         ).to_arrow_table()
-    loans = _slices(rows, "country", keep=lambda _, part: 300 < len(part) < 1500)
+    loans = _slices(rows, "country", keep=lambda _, part: 300 < len(part) < 1500)[::-1]
     comtrade = data / "customs/comtrade/csv_v1_tradedata_tha_hs8542_2014on.csv"
     years = _slices(
         f"from read_csv('{comtrade}', all_varchar = true, encoding = 'latin-1', ignore_errors = true)",
