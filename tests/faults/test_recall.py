@@ -147,7 +147,7 @@ def _apart(laboratory: Laboratory) -> list[Line]:
 
 MART_FAULTS = {
     "mirror_disagreement": "update marts.mart_trade_mirror set exporter_value_usd = {0}, "
-    "importer_value_usd = {0} * 1000",
+    "importer_value_usd = {0}::decimal(18, 2) * 1000",
     "broken_crosswalk_row": "update marts.mart_sector_trade set crosswalk_mass = 1 + {0} / 1e9",
     "failed_mart_twice_the_rows": "insert into marts.mart_sector_loans from marts.mart_sector_loans",
     "failed_mart_negative_value": "update marts.mart_sector_trade set value_usd = -{0}",
