@@ -214,7 +214,7 @@ def _imf(data: Path) -> Any:
 
 def _known_countries() -> list[str]:
     """Names that the lookup of the contract knows: others are quarantined, rightly."""
-    return [label.lower() for label, _, _ in entries("countries") if "'" not in label]
+    return [label.lower() for label, _, _ in entries("loan_parties_ids") if "'" not in label]
 
 
 def write_contracts(folder: Path, publishers: list[Publisher]) -> None:
