@@ -111,9 +111,6 @@ TABLES = {
     "mart_sector_trade": "'BLR' as reporter_code, 'RUS' as partner_code, 's1' as sector_id, "
     "'2024-03' as period, 'M' as frequency, 'X' as flow_code, 5.00::decimal(18, 2) as value_usd, "
     "0.5::decimal(9, 6) as crosswalk_mass",
-    "mart_declared_trade": "'BLR' as reporter_code, 'RUS' as partner_code, 'X' as flow_code, "
-    "'s1' as sector_id, '2024-03-05'::date as registered_date, true as is_synthetic, "
-    "5.00::decimal(18, 2) as value_usd",
     "mart_trade_mirror": "'BLR' as exporter_code, 'RUS' as importer_code, 's1' as sector_id, "
     "'2024' as period, 'A' as frequency, 5.00::decimal(18, 2) as exporter_value_usd, "
     "5.50::decimal(18, 2) as importer_value_usd, 0.0::decimal(9, 6) as mirror_gap, "
