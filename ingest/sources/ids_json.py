@@ -262,7 +262,8 @@ def _is_pages(path: Path) -> bool:
             head = stream.read(4096)
     except SourceRefused:
         return False  # the reader that takes it for something else will say so by its name
-    return head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[", b"<")
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    return start.startswith((b"{", b"[", b"<?xml", b"<wb:"))  # errors come as XML, too
 
 
 IDS_JSON = Kind(_is_pages, IdsPages)
