@@ -52,7 +52,7 @@ def test_nothing_of_a_person_is_kept_anywhere(
         kept = connection.execute("select count(*) from quarantine.rows").fetchall()
         assert kept == [(outcome.rows_quarantined,)]
     said = list(everything_in(home))
-    assert any(word in text.lower() for _, text in said for word in ("9909", "invented"))
+    assert any(word in text.lower() for _, text in said for word in ("9909", "09999", "invented"))
     assert {(where, *planted_in(text)) for where, text in said if planted_in(text)} == set()
     assert planted_in("".join(capfd.readouterr())) == set()
     assert planted_in(outcome.message) == set()

@@ -5,7 +5,7 @@ parties as (
     select
         party_id,
         party_country_code as supplier_country_code,
-        mode(party_name) as supplier_name,
+        mode(party_name) as party_name,
         min(match_rule) as match_rule
     from {{ ref('int_parties_by_identity') }}
     where party_role = 'supplier'
@@ -123,13 +123,29 @@ enterprises as (
 
 ),
 
+-- a supplier may be a natural person: only numbers and names that are surely of organisations are shown
+judged as (
+
+    select
+        summed.*,
+        enterprises.enterprise_id,
+        enterprises.enterprise_id is not null
+        or regexp_full_match(summed.supplier_id, 'RU-INN:[0-9]{10}|BY-UNP:[0-9]{9}') as is_organisation
+    from summed
+    left join enterprises on summed.supplier_id = enterprises.party_id
+
+),
+
 participation as (
 
     select
-        summed.supplier_id,
+        case
+            when summed.is_organisation then summed.supplier_id
+            else split_part(summed.supplier_id, ':', 1) || ':' || md5(summed.supplier_id)
+        end as supplier_id,
         summed.supplier_country_code,
-        parties.supplier_name,
-        enterprises.enterprise_id,
+        case when summed.is_organisation then parties.party_name end as organisation_name,
+        summed.enterprise_id,
         parties.match_rule,
         summed.buyer_country_code,
         summed.sector_id,
@@ -142,12 +158,11 @@ participation as (
         cast(coalesce(summed.single_bid_part, 0) / nullif(summed.compared_part, 0) as decimal(9, 6))
             as single_bid_share,
         summed.source_datasets
-    from summed
+    from judged as summed
     inner join parties
         on
             summed.supplier_id = parties.party_id
             and summed.supplier_country_code = parties.supplier_country_code
-    left join enterprises on summed.supplier_id = enterprises.party_id
 
 )
 
