@@ -113,7 +113,7 @@ class Nursery:
         self._children: list[Child] = []
 
     def start(
-        self, work: Work, environment: Mapping[str, str] | None = None, bound_s: float = 200
+        self, work: Work, environment: Mapping[str, str] | None = None, bound_s: float = 400
     ) -> Child:
         """Fork a child that does ``work`` with these variables added to its environment."""
         folder = self._folder / secrets.token_hex(4)
@@ -131,7 +131,7 @@ class Nursery:
         return child
 
     def run(
-        self, work: Work, environment: Mapping[str, str] | None = None, bound_s: float = 200
+        self, work: Work, environment: Mapping[str, str] | None = None, bound_s: float = 400
     ) -> Ended:
         """Do ``work`` in a child and wait for its end."""
         return self.start(work, environment, bound_s).wait()
