@@ -229,7 +229,7 @@ def _derived(contract: Contract) -> Iterator[Rule]:
 def _derived_of_sum(name: str) -> Iterator[Rule]:
     siblings, previous = "expect_values_like_siblings", "expect_values_like_previous"
     yield _rule(
-        f"{name}_in_unit", siblings, {"column": name, "factor": UNIT_FACTOR}, "stop",
+        f"{name}_in_unit", siblings, {"column": name, "factor": UNIT_FACTOR}, "warn",
         f"{name} is on another scale than ever before: another unit, or another column.",
     )  # fmt: skip
     yield _rule(

@@ -52,7 +52,9 @@ def main(home: Path, seed: int, steps: int) -> dict[str, Any]:
             return {"failed": outcome.message, "done": done}
         kept_up.append(_years(settings))
     ours = _tables(settings)
-    left = [n for n, rows in ours.items() if "dim" not in n and any(LONE_YEAR in r for r in rows)]
+    left = [
+        n for n, rows in ours.items() if "dim" not in n and any(f"'{LONE_YEAR}'" in r for r in rows)
+    ]
     build_and_publish(settings, force=True)
     anew = _tables(settings)
     differ = sorted(name for name in ours.keys() | anew.keys() if ours.get(name) != anew.get(name))

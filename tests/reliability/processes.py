@@ -5,6 +5,7 @@ group of its own, dies with its parent, prints into a file and leaves its answer
 """
 
 import ctypes
+import gc
 import os
 import pickle
 import resource
@@ -121,6 +122,7 @@ class Nursery:
         sys.stdout.flush()
         parent, pid = os.getpid(), os.fork()
         if pid == 0:
+            gc.freeze()  # what was inherited belongs to threads that are not here: never collect it
             try:
                 _be_a_child(parent, folder, environment or {})
                 _do(work, folder)
