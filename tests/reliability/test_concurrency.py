@@ -132,7 +132,7 @@ def _side_by_side(
 def _loads(folder: Path) -> list[list[tuple[str, Path]]]:
     """Files for eight processes: revised slices of three datasets, each file other slices."""
     flows = _split(folder, FLOWS, by=("reporter", "period"), value="value_eur", parts=12)
-    loans = _split(folder, LOANS, by=("country", "series_code"), value="value", parts=4)
+    loans = _split(folder, LOANS, by=("country", "counterpart_area"), value="value", parts=4)
     files = [(FLOWS, p) for p in flows] + [(LOANS, p) for p in loans]
     files += [(TOTALS, revise_totals(folder / "totals.csv", 3))]
     return [files[n::LOADERS] for n in range(LOADERS)]
