@@ -79,7 +79,7 @@ def _notify(apprise: Any, server: Any, message: dict[str, Any]) -> bool:
                 notify_type=kind,
             )
         )
-    except Exception:
+    except Exception:  # its text may hold an address; that it failed is kept and tried again
         return False
 
 

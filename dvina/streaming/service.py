@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from dvina.pipeline import clean_up, commit
@@ -102,7 +102,7 @@ class Service:
         ]
         return [*self.unwell(), *(t for flow in self.flows for t in flow.troubles), *idle]
 
-    def _guarded(self, flow: Flow, stops: "threading._BoolCallback", drains: bool) -> None:  # type: ignore[name-defined]
+    def _guarded(self, flow: Flow, stops: Callable[[], bool], drains: bool) -> None:
         try:
             flow.run(stops, lambda: drains)
         except Exception as error:
