@@ -7,6 +7,8 @@ runs on what the repository ships; the long one on files of nine publishers, and
 import os
 import random
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +26,7 @@ from dvina.settings import Settings
 from expectations.gate import judge_marts, warm
 from expectations.incidents import Incident
 from ingest.contract import _load
-from tests.conftest import needs_samples
+from tests.conftest import PROJECT, SAMPLES, needs_samples
 from tests.expectations.conftest import TABLES
 from tests.faults.injector import FAULTS, REVISIONS, Fault, Place, as_file
 from tests.faults.page import Line, write_page
@@ -111,7 +113,7 @@ def plant(laboratory: Laboratory, name: str, fault: Fault, draw: random.Random) 
     return Line.of(name, publisher.name, publisher.slices[at][0], judged.state, judged.incidents)
 
 
-def planted(laboratory: Laboratory, each: int) -> list[Line]:
+def planted(laboratory: Laboratory, each: int, marts: Path) -> list[Line]:
     draw = random.Random(SEED)
     lines: list[Line] = []
     for name, fault in {**FAULTS, **REVISIONS}.items():
@@ -121,7 +123,7 @@ def planted(laboratory: Laboratory, each: int) -> list[Line]:
                 found.append(line)
         assert found, name
         lines += found
-    return [*lines, *_apart(laboratory), *_in_marts(laboratory)]
+    return [*lines, *_apart(laboratory), *_in_marts(laboratory, marts)]
 
 
 def _apart(laboratory: Laboratory) -> list[Line]:
@@ -146,33 +148,81 @@ def _apart(laboratory: Laboratory) -> list[Line]:
     return lines
 
 
+# At a few rows drawn ({rows}), by sizes drawn ({size}, {factor}).
 MART_FAULTS = {
-    "mirror_disagreement": "update marts.mart_trade_mirror set exporter_value_usd = {0}, "
-    "importer_value_usd = {0}::decimal(18, 2) * 1000",
-    "broken_crosswalk_row": "update marts.mart_sector_trade set crosswalk_mass = 1 + {0} / 1e9",
-    "failed_mart_twice_the_rows": "insert into marts.mart_sector_loans from marts.mart_sector_loans",
-    "failed_mart_negative_value": "update marts.mart_sector_trade set value_usd = -{0}",
-    "failed_mart_lost_key": "update marts.mart_sector_procurement set sector_id = null",
+    "mirror_disagreement": "update {mart} set exporter_value_usd = {size}, "
+    "importer_value_usd = {size}::decimal(18, 2) * {factor} where mirror_gap is not null and {rows}",
+    "broken_crosswalk_row": "update {mart} set crosswalk_mass = 1 + {size} / 1e9 where {rows}",
+    "failed_mart_twice_the_rows": "insert into {mart} from {mart} where {rows}",
+    "failed_mart_negative_value": "update {mart} set value_usd = -{size} where {rows}",
+    "failed_mart_lost_key": "update {mart} set sector_id = null where {rows}",
+}
+AT_MART = {
+    "mirror_disagreement": "mart_trade_mirror",
+    "broken_crosswalk_row": "mart_sector_trade",
+    "failed_mart_twice_the_rows": "mart_sector_loans",
+    "failed_mart_negative_value": "mart_sector_trade",
+    "failed_mart_lost_key": "mart_sector_procurement",
 }
 
 
-def _in_marts(laboratory: Laboratory) -> list[Line]:
+def _in_marts(laboratory: Laboratory, marts: Path) -> list[Line]:
     """Faults in a version of the marts that is written aside: none of severity stop is published."""
-    publisher, lines, draw = laboratory.publishers[0], [], random.Random(SEED)
+    draw = random.Random(SEED)
+    lines = [_judge_version(laboratory, "none", marts, [])]
+    assert not lines[0].caught, lines[0]
     for name, statement in MART_FAULTS.items():
-        path = laboratory.folder / f"{name}.duckdb"
-        with duckdb.connect(str(path)) as connection:
-            connection.execute("create schema marts")
-            for table, columns in TABLES.items():
-                connection.execute(f"create table marts.{table} as select {columns}")
-            connection.execute(statement.format(draw.randint(20_000_000, 900_000_000)))
-        report = judge_marts(path, "v1")
-        with laboratory.copy_of(publisher) as home:
-            note_of_build(home, report, "v1")
-            sweep(Settings(home=home))
-            state = "published" if report.outcome == "passed" else "not published"
-            lines.append(Line.of(name, "marts of a test", "-", state, _open(home)))
-    return lines
+        mart = f"marts.{AT_MART[name]}"
+        seed, least = draw.randrange(10**6), draw.randint(1, 5)
+        where = "mirror_gap is not null" if "mirror" in name else "true"
+        planting = statement.format(
+            mart=mart,
+            rows=f"rowid in (select rowid from {mart} where {where} "
+            f"order by hash(rowid + {seed}) limit {least})",
+            size=draw.randint(20_000_000, 900_000_000),
+            factor=draw.randint(400, 5000),
+        )
+        lines.append(_judge_version(laboratory, name, marts, [planting]))
+    return lines[1:]
+
+
+def _judge_version(laboratory: Laboratory, name: str, marts: Path, statements: list[str]) -> Line:
+    path = laboratory.folder / f"{name}.duckdb"
+    shutil.copy(marts, path)
+    with duckdb.connect(str(path)) as connection:
+        for statement in statements:
+            changed = connection.execute(statement).fetchall()
+            assert changed[0][0] > 0, (name, changed)
+    report = judge_marts(path, "v1")
+    with laboratory.copy_of(laboratory.publishers[0]) as home:
+        note_of_build(home, report, "v1")
+        sweep(Settings(home=home))
+        state = "published" if report.outcome == "passed" else "not published"
+        return Line.of(name, marts.stem, AT_MART.get(name, "-"), state, _open(home))
+
+
+@pytest.fixture
+def stand_ins(tmp_path: Path) -> Path:
+    """Marts of one made-up row each."""
+    path = tmp_path / "marts of a test.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create schema marts")
+        for table, columns in TABLES.items():
+            connection.execute(f"create table marts.{table} as select {columns}")
+    return path
+
+
+@pytest.fixture
+def real_marts(tmp_path: Path) -> Path:
+    """The marts that the demonstration builds from the shipped samples."""
+    home = tmp_path / "demonstration"
+    done = subprocess.run(
+        [Path(sys.executable).parent / "dvina", "demo"],
+        env=os.environ | {"DVINA_HOME": str(home), "DVINA_INBOX": str(SAMPLES)},
+        cwd=PROJECT, capture_output=True, text=True, check=False, timeout=280,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return shutil.copy(home / "published" / "current.duckdb", tmp_path / "shipped samples.duckdb")
 
 
 def _open(home: Path) -> tuple[Incident, ...]:
@@ -203,10 +253,10 @@ def contracts() -> Iterator[None]:
 @pytest.mark.usefixtures("contracts")
 @pytest.mark.timeout(300)
 def test_faults_in_the_shipped_sample_are_caught_and_clean_months_are_not_doubted(
-    tmp_path: Path,
+    tmp_path: Path, stand_ins: Path
 ) -> None:
     laboratory = Laboratory(tmp_path, only_shipped())
-    lines = planted(laboratory, 1)
+    lines = planted(laboratory, 1, stand_ins)
     missed = {line.fault for line in lines if not line.caught}
     print("\n".join(map(str, lines)))
     assert len(lines) >= 25
@@ -220,9 +270,9 @@ def test_faults_in_the_shipped_sample_are_caught_and_clean_months_are_not_doubte
 @pytest.mark.long
 @pytest.mark.usefixtures("contracts")
 @pytest.mark.timeout(3000)
-def test_faults_in_files_of_nine_publishers(tmp_path: Path) -> None:
+def test_faults_in_files_of_nine_publishers(tmp_path: Path, real_marts: Path) -> None:
     laboratory = Laboratory(tmp_path, everything())
-    lines = planted(laboratory, 2)
+    lines = planted(laboratory, 2, real_marts)
     good = clean(laboratory, CLEAN_OF_EACH)
     recall = write_page(lines, good, SEED)
     print(recall)

@@ -7,7 +7,9 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
@@ -28,6 +30,7 @@ class Broker:
 
     def __init__(self, folder: Path, storage: str = "memory://tansu/", **variables: str) -> None:
         self._folder, self._storage, self._variables = folder, storage, variables
+        self.is_durable = not storage.startswith("memory:")
         self.address = f"127.0.0.1:{free_port()}"
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -70,9 +73,10 @@ class Broker:
         admin.delete_topics([topic])[topic].result()
 
     def producer(self) -> Producer:
-        """A producer that waits for the broker's word."""
+        """A producer that waits for the broker's word; a durable one gets fewer, larger batches."""
+        linger = 500 if self.is_durable else 5
         return Producer(
-            {"bootstrap.servers": self.address, "linger.ms": 5, "acks": "all", "log_level": 0}
+            {"bootstrap.servers": self.address, "linger.ms": linger, "acks": "all", "log_level": 0}
         )
 
 
@@ -85,6 +89,40 @@ def running_broker(folder: Path) -> Iterator[Broker]:
         yield broker
     finally:
         broker.stop()
+
+
+@contextmanager
+def running_durable_broker(folder: Path) -> Iterator[Broker]:
+    """A broker whose messages lie in an S3 store on loopback: they outlive its process."""
+    port = free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "store.log").open("ab") as log:
+        store = subprocess.Popen(
+            [Path(sys.executable).parent / "moto_server", "-H", "127.0.0.1", "-p", str(port)],
+            stdout=log, stderr=log,
+        )  # fmt: skip
+    broker = Broker(
+        folder, "s3://tansu/",
+        AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION="us-east-1",
+        AWS_ENDPOINT=f"http://127.0.0.1:{port}", AWS_ALLOW_HTTP="true",
+    )  # fmt: skip
+    try:
+        _make_bucket(f"http://127.0.0.1:{port}/tansu")
+        broker.start()
+        yield broker
+    finally:
+        broker.stop()
+        store.kill()
+        store.wait()
+
+
+def _make_bucket(address: str) -> None:
+    request = urllib.request.Request(address, method="PUT")
+    for _ in range(100):
+        with suppress(OSError), urllib.request.urlopen(request, timeout=5):
+            return
+        time.sleep(0.2)
+    raise AssertionError("the store does not answer")
 
 
 def binary() -> Path:
