@@ -114,6 +114,7 @@ def plant(laboratory: Laboratory, name: str, fault: Fault, draw: random.Random) 
 
 
 def planted(laboratory: Laboratory, each: int, marts: Path) -> list[Line]:
+    in_marts = _in_marts(laboratory, marts)
     draw = random.Random(SEED)
     lines: list[Line] = []
     for name, fault in {**FAULTS, **REVISIONS}.items():
@@ -123,7 +124,7 @@ def planted(laboratory: Laboratory, each: int, marts: Path) -> list[Line]:
                 found.append(line)
         assert found, name
         lines += found
-    return [*lines, *_apart(laboratory), *_in_marts(laboratory, marts)]
+    return [*lines, *_apart(laboratory), *in_marts]
 
 
 def _apart(laboratory: Laboratory) -> list[Line]:
@@ -150,8 +151,9 @@ def _apart(laboratory: Laboratory) -> list[Line]:
 
 # At a few rows drawn ({rows}), by sizes drawn ({size}, {factor}).
 MART_FAULTS = {
-    "mirror_disagreement": "update {mart} set exporter_value_usd = {size}, "
-    "importer_value_usd = {size}::decimal(18, 2) * {factor} where mirror_gap is not null and {rows}",
+    "mirror_disagreement": "update {mart} set exporter_value_usd = {size}, mirror_gap = 0.99, "
+    "importer_value_usd = {size}::decimal(18, 2) * {factor}, asymmetry = 0.99, "
+    "coverage = 'both sides', confidence = 'low' where {rows}",
     "broken_crosswalk_row": "update {mart} set crosswalk_mass = 1 + {size} / 1e9 where {rows}",
     "failed_mart_twice_the_rows": "insert into {mart} from {mart} where {rows}",
     "failed_mart_negative_value": "update {mart} set value_usd = -{size} where {rows}",
@@ -174,11 +176,9 @@ def _in_marts(laboratory: Laboratory, marts: Path) -> list[Line]:
     for name, statement in MART_FAULTS.items():
         mart = f"marts.{AT_MART[name]}"
         seed, least = draw.randrange(10**6), draw.randint(1, 5)
-        where = "mirror_gap is not null" if "mirror" in name else "true"
         planting = statement.format(
             mart=mart,
-            rows=f"rowid in (select rowid from {mart} where {where} "
-            f"order by hash(rowid + {seed}) limit {least})",
+            rows=f"rowid in (select rowid from {mart} order by hash(rowid + {seed}) limit {least})",
             size=draw.randint(20_000_000, 900_000_000),
             factor=draw.randint(400, 5000),
         )

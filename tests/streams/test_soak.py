@@ -44,7 +44,7 @@ def _running(
 
 
 @pytest.mark.long
-@pytest.mark.timeout(int(MINUTES * 60) + 300)
+@pytest.mark.timeout(int(MINUTES * 60) + 900)
 def test_memory_stays_flat_over_half_an_hour(tmp_path: Path, home: Path) -> None:
     resident: list[float] = []
     with running_broker(tmp_path / "broker") as broker:
@@ -54,13 +54,19 @@ def test_memory_stays_flat_over_half_an_hour(tmp_path: Path, home: Path) -> None
             "DVINA_BROKERS": broker.address,
             "DVINA_STREAM_PORT": str(free_port()),
         }
-        with _running(environment, tmp_path / "stream", "stream") as service:
-            with _running(environment, tmp_path / "simulate", "simulate", "--rate", str(RATE)):
-                end = time.monotonic() + MINUTES * 60
-                while time.monotonic() < end:
-                    time.sleep(EVERY_S)
-                    resident.append(service.memory_info().rss / 2**20)
-            time.sleep(15)
+        with (
+            _running(environment, tmp_path / "stream", "stream") as service,
+            _running(environment, tmp_path / "simulate", "simulate", "--rate", str(RATE)),
+        ):
+            end = time.monotonic() + MINUTES * 60
+            while time.monotonic() < end:
+                time.sleep(EVERY_S)
+                resident.append(service.memory_info().rss / 2**20)
+        # The broker of the tests hands out one small batch a time: on a busy machine some are left.
+        drained = subprocess.run(
+            [DVINA, "stream", "--drain", "600"], env=environment, cwd=PROJECT, check=False
+        )
+        assert drained.returncode == 0
     sent = int((tmp_path / "simulate").read_text().split()[0])
     with open_warehouse(home) as connection:
         read = connection.execute("select sum(rows_read)::bigint from ledger.loads").fetchall()
