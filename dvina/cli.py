@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 the data failed, 2 wrong use, 3 the environment failed.
 
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -239,7 +240,7 @@ def build(
 
     with err.status("building"):
         outcome = build_and_publish(settings(), force=force)
-    print_build(vars(outcome), as_json)
+    print_build(asdict(outcome), as_json)
 
 
 @app.command()
@@ -257,7 +258,7 @@ def publish(
         facts: dict[str, Any] = {"state": "rolled back", "version_id": version.version_id}
     else:
         with err.status("publishing"):
-            facts = vars(publish_built(settings()))
+            facts = asdict(publish_built(settings()))
     print_build(facts, as_json)
 
 

@@ -6,12 +6,14 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 
 out = Console()
 err = Console(stderr=True)
 
 DATA_FAILED, WRONG_USE, ENVIRONMENT_FAILED = 1, 2, 3
+_PERIODS = {"A": "years", "Q": "quarters", "M": "months"}
 MARKS = {"accepted": "[green]accepted[/]", "rejected": "[red]rejected[/]"}
 
 
@@ -47,8 +49,31 @@ def print_build(facts: dict[str, Any], as_json: bool) -> None:
         out.print(
             f"{facts['state']}: {facts.get('message') or facts['version_id']}", soft_wrap=True
         )
+        for mart in facts.get("marts", ()):
+            _print_mart(mart)
     if facts["state"] == "failed":
         raise typer.Exit(DATA_FAILED)
+
+
+def _print_mart(mart: dict[str, Any]) -> None:
+    """One mart: how much it holds, then which share of the rows knows each measure."""
+    told = [f"{mart['rows']} rows"]
+    told += [f"{mart[what]} {what}" for what in ("pairs", "sectors") if mart[what] is not None]
+    told += [
+        f"{span['first']} to {span['last']} ({span['count']} {_PERIODS[span['frequency']]})"
+        for span in mart["periods"]
+    ]
+    out.print(f"{mart['mart']}: {', '.join(told)}", highlight=False, soft_wrap=True)
+    shares = [f"{name} {_percent(share)}" for name, share in mart["filled"].items() if mart["rows"]]
+    if shares:
+        out.print(Padding("known: " + ", ".join(shares), (0, 0, 0, 4)), highlight=False)
+
+
+def _percent(share: float) -> str:
+    """A share in percent; only what is whole is 0 or 100."""
+    if share in (0, 1):
+        return f"{share:.0%}"
+    return f"{min(max(share, 0.001), 0.999):.1%}"
 
 
 def print_rows(entries: list[dict[str, Any]], as_json: bool, title: str) -> None:

@@ -254,6 +254,21 @@ codes as (
         'reference_dac_codes' as source_dataset
     from {{ ref('stg_reference__dac_codes') }}
 
+),
+
+-- the year in which the crosswalk is asked for a code: the first of its vintage
+codes_by_year as (
+
+    select
+        *,
+        case scheme
+            when 'OKPD2' then 2014
+            when 'OKRB' then 2012
+            when 'CPV' then 2008
+            else cast(extract('year' from valid_from_date) as integer)
+        end as code_year
+    from codes
+
 )
 
-select * from codes
+select * from codes_by_year

@@ -25,7 +25,7 @@ product_flows as (
         coalesce(sectors.sector_id, 'unallocated') as sector_id,
         coalesce(sectors.is_unambiguous, false) as is_unambiguous
     from {{ ref('int_trade_flows_by_source') }} as flows
-    left join {{ ref('int_sectors_by_prefix') }} as sectors
+    left join {{ ref('int_sectors_by_trade_code') }} as sectors
         on
             flows.commodity_code = sectors.source_code
             and flows.code_year = sectors.code_year

@@ -40,7 +40,7 @@ dated as (
         on
             lots.snapshot_date = purchases.snapshot_date
             and lots.purchase_number = purchases.purchase_number
-    left join {{ ref('int_sectors_by_prefix') }} as sectors
+    left join {{ ref('int_sectors_by_item_code') }} as sectors
         on
             lots.okpd2_code = sectors.source_code
             and cast(extract('year' from lots.snapshot_date) as integer) = sectors.code_year

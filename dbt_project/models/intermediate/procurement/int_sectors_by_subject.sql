@@ -24,7 +24,7 @@ mapped as (
         items.item_share * coalesce(sectors.weight, 1) as sector_share,
         coalesce(sectors.is_unambiguous, false) as is_unambiguous
     from items
-    left join {{ ref('int_sectors_by_prefix') }} as sectors
+    left join {{ ref('int_sectors_by_item_code') }} as sectors
         on
             items.scheme = sectors.scheme
             and items.code = sectors.source_code

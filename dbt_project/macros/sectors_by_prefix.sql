@@ -1,46 +1,17 @@
-{{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
-
-with
-
-source_codes as (
-
-    select distinct
-        code_scheme as scheme,
-        commodity_code as source_code,
-        code_year
-    from {{ ref('int_trade_flows_by_source') }}
-    where {{ touched('period') }}
-
-    union
-
-    select distinct
-        items.scheme,
-        items.code as source_code,
-        items.code_year
-    from {{ ref('int_items_by_subject') }} as items
-    where
-        items.code is not null
-        and items.code_year is not null
-        and items.scheme in (select prefixes.scheme from {{ ref('sector_crosswalk') }} as prefixes)
-
-),
-
+{#
+    Expressions from a table of codes (scheme, source_code, code_year) to sectors_by_prefix: the sector
+    of each code by the longest prefix that is valid in that year. Codes that end above a prefix of
+    another sector are ambiguous and go where stated weights say, else to unallocated.
+#}
+{% macro sectors_by_prefix(codes) -%}
 trimmed as (
 
     select
-        source_codes.scheme,
-        source_codes.source_code,
-        source_codes.code_year,
-        {{ trim_code('source_codes.scheme', 'source_codes.source_code') }} as code
-    from source_codes
-    {% if is_kept_up() %}
-        -- what is known is read the same until the crosswalk changes, and then all is made anew
-        anti join {{ this }} as known
-            on
-                source_codes.scheme = known.scheme
-                and source_codes.source_code = known.source_code
-                and source_codes.code_year = known.code_year
-    {% endif %}
+        scheme,
+        source_code,
+        code_year,
+        {{ trim_code('scheme', 'source_code') }} as code
+    from {{ codes }}
 
 ),
 
@@ -161,5 +132,4 @@ sectors_by_prefix as (
     from judged
 
 )
-
-select * from sectors_by_prefix
+{%- endmacro %}
