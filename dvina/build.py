@@ -18,6 +18,7 @@ from pathlib import Path
 import duckdb
 
 from dvina.alerts.sweep import at_once
+from dvina.reach import Reach, reached_by
 from dvina.settings import PROJECT, Settings
 from expectations.gate import judge_marts, warm
 from expectations.report import Report
@@ -28,23 +29,28 @@ from warehouse.commit import commit_pending
 from warehouse.database import FILE, open_warehouse
 from warehouse.errors import PublishFailed
 from warehouse.lock import writer_lock
+from warehouse.mart_figures import MartFigures, mart_figures
 from warehouse.quality_marts import lay_quality_marts
 from warehouse.tables import ensure_tables
 
 DBT_PROJECT = PROJECT / "dbt_project"
-TRADE_INPUTS = ("customs_", "reference_rates_")
+LEFT_OUT = ("unit_test",)  # they prove the models, not the data, and run in the project's tests
 _PAUSE_S = 0.2
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class BuildOutcome:
-    """``state`` is published, unchanged (marts as before) or failed; ``message`` says why."""
+    """``state`` is published, unchanged (marts as before) or failed; ``message`` says why.
+
+    ``marts`` says what each mart holds, unless the build failed.
+    """
 
     state: str
     horizon: int
     message: str
     version_id: str | None = None
+    marts: tuple[MartFigures, ...] = ()
 
 
 def build_and_publish(settings: Settings, *, force: bool = False) -> BuildOutcome:
@@ -67,11 +73,11 @@ def _build(settings: Settings, *, force: bool) -> BuildOutcome:
         publish.clean(settings.home)
         if not force and builds.is_built(connection, inputs):
             return _publish(settings, connection, _horizon(connection))
-        years = None if force else builds.touched_years(connection, inputs, _trade_inputs())
+        reach = None if force else reached_by(builds.changed_slices(connection, inputs))
         build = builds.begin(connection, inputs)
         try:
             with _committing(settings, connection):
-                failure = _run_dbt(settings, years)
+                failure = _run_dbt(settings, reach)
         except BaseException:
             builds.end(connection, build, succeeded=False)
             raise
@@ -111,7 +117,7 @@ def _publish(
         unchanged = "the marts are as they were published"
         kept = {key: former[key] for key in ("doubts", "marts") if key in former}
         _note(settings, "unchanged", unchanged, **kept)
-        return BuildOutcome("unchanged", horizon, unchanged)
+        return BuildOutcome("unchanged", horizon, unchanged, marts=mart_figures(connection))
     report = judge_marts(version.database, version.version_id)
     if report.outcome != "passed":
         publish.discard(version)
@@ -119,9 +125,8 @@ def _publish(
         return BuildOutcome("failed", horizon, report.summary())
     published = publish.switch(settings.home, version, settings.keep_versions)
     note_of_build(settings.home, report, published.version_id)
-    return BuildOutcome(
-        "published", horizon, f"version {published.version_id}", published.version_id
-    )
+    message, marts = f"version {published.version_id}", mart_figures(connection)
+    return BuildOutcome("published", horizon, message, published.version_id, marts)
 
 
 def note_of_build(home: Path, report: Report, version_id: str) -> None:
@@ -169,17 +174,14 @@ def _committing(settings: Settings, connection: duckdb.DuckDBPyConnection) -> It
         thread.join()
 
 
-def _trade_inputs() -> Iterator[str]:
-    """Datasets that the models of trade read, which are kept up by the years that loads reach."""
-    named = (name for name in dataset_names() if name.startswith(TRADE_INPUTS))
-    return (name for name in named if load_contract(name).stream is None)
+def _run_dbt(settings: Settings, reach: Reach | None) -> str | None:
+    """Run ``dbt build`` for what changes can reach, or for all; returns what failed, or None.
 
-
-def _run_dbt(settings: Settings, years: tuple[int, ...] | None) -> str | None:
-    """Run ``dbt build`` for the years touched, or for all; returns what failed, or None.
-
-    Unit tests of the models prove the models, not the data: they run in the project's tests.
+    A model is built again when a dataset above it changed, and of a model that is kept up to date
+    only the partitions that changed.
     """
+    if reach is not None and not reach.datasets:
+        return None
     os.environ["DO_NOT_TRACK"] = "1"
     os.environ["DVINA_WAREHOUSE"] = str(settings.home / FILE)
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -190,9 +192,9 @@ def _run_dbt(settings: Settings, years: tuple[int, ...] | None) -> str | None:
         "build", "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
         "--target-path", str(out / "target"), "--log-path", str(out / "logs"),
         "--log-level", "none", "--log-level-file", "debug",
-        "--vars", json.dumps({**_variables(settings), "touched_years": years}),
-        "--exclude-resource-type", "unit_test",
-        *(["--full-refresh"] if years is None else []),
+        "--vars", json.dumps(_variables(settings) | (reach.variables() if reach else {})),
+        *(part for kind in LEFT_OUT for part in ("--exclude-resource-type", kind)),
+        *(["--full-refresh"] if reach is None else ["--select", *reach.selection()]),
     ]  # fmt: skip
     logging.raiseExceptions = False  # a full disk must not fill the terminal too
     try:

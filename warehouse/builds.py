@@ -37,30 +37,39 @@ def is_built(connection: duckdb.DuckDBPyConnection, inputs: str) -> bool:
     return row == (last_decision(connection), inputs, "reached")
 
 
-def touched_years(
-    connection: duckdb.DuckDBPyConnection, inputs: str, datasets: Iterable[str]
-) -> tuple[int, ...] | None:
-    """Years of the slices that came, went or changed since the last build with these inputs.
+def changed_slices(
+    connection: duckdb.DuckDBPyConnection, inputs: str
+) -> dict[str, tuple[str, ...]] | None:
+    """Slices that came, went or changed since the last build with these inputs, by dataset.
 
-    Two builds between which only builds with the same digest were tried; None where there is no
-    such build, or where a slice that changed does not say its year: then all is to be made anew.
+    Builds that were tried since and did not end left some tables at their own horizon, so what
+    changed since each of them counts too. None where there is no build with these inputs, or one
+    with others was tried since: then all is to be made anew.
     """
-    since = connection.execute(
-        "select horizon from ledger.builds where state = 'reached' and inputs = ? "
-        "and noted_at > (select coalesce(max(noted_at), '-infinity') from ledger.builds "
-        "where inputs <> ?) order by noted_at desc limit 1",
+    horizons = connection.execute(
+        "select distinct horizon from ledger.builds where noted_at >= ("
+        "  select max(noted_at) from ledger.builds where state = 'reached' and inputs = ? "
+        "  and noted_at > (select coalesce(max(noted_at), '-infinity') from ledger.builds "
+        "  where inputs <> ?)) order by 1",
         [inputs, inputs],
-    ).fetchone()
-    if since is None:
+    ).fetchall()
+    if not horizons:
         return None
-    years: set[int] = set()
-    for dataset in datasets:
-        for (slice_text,) in _changed_slices(connection, dataset, int(since[0])):
-            year = year_of(slice_text)
-            if year is None:
-                return None
-            years.add(year)
-    return tuple(sorted(years))
+    datasets = connection.execute(
+        "select distinct dataset from ledger.decisions where decision_no > ? order by 1",
+        list(horizons[0]),
+    ).fetchall()
+    changed: dict[str, set[str]] = {dataset: set() for (dataset,) in datasets}
+    for dataset, slices in changed.items():
+        for (since,) in horizons:
+            slices |= {text for (text,) in _changed_since(connection, dataset, since)}
+    return {dataset: tuple(sorted(slices)) for dataset, slices in changed.items() if slices}
+
+
+def touched_years(slices: Iterable[str]) -> tuple[int, ...] | None:
+    """Years that slices are of; None where one does not say its year."""
+    years = {year_of(text) for text in slices}
+    return None if None in years else tuple(sorted(year for year in years if year is not None))
 
 
 def year_of(slice_text: str) -> int | None:
@@ -70,7 +79,7 @@ def year_of(slice_text: str) -> int | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _changed_slices(
+def _changed_since(
     connection: duckdb.DuckDBPyConnection, dataset: str, since: int
 ) -> list[tuple[str]]:
     """Slices of units that are in force now or were then, but not both."""

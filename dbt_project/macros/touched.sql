@@ -21,7 +21,7 @@
 
 {# Before the insert, in its transaction: what the years held is gone, also where nothing comes instead. #}
 {% macro forget_touched(period, later=0) -%}
-    {%- if is_kept_up() -%} delete from {{ this }} where {{ touched(period, later) }} {%- endif -%}
+    {{ forget(touched(period, later)) }}
 {%- endmacro %}
 
 {# True while a table that stands is brought up to date, and in tests of such a build. #}

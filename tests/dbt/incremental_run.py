@@ -1,13 +1,14 @@
 """Run apart from the tests: random loads, withdrawals and builds, and at the end both ways of building.
 
-``python incremental_run.py HOME SEED STEPS`` prints one JSON object: what was done, which builds were
-incremental, and the tables that differ between the kept-up marts and those made anew from the same
-ledger. Every figure is SYNTHETIC.
+``python incremental_run.py HOME SEED STEPS`` prints one JSON object: what was done, what each build
+was told to bring up to date, and the tables that differ between the kept-up ones and those made anew
+from the same ledger. Every figure is SYNTHETIC.
 """
 
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,109 +16,136 @@ from typing import Any
 
 import duckdb
 
-from dvina.build import build_and_publish
+from dvina import build
 from dvina.pipeline import ingest, request
-from dvina.settings import Settings
-from tests.comtrade import answer, record
+from dvina.settings import PROJECT, Settings
+from tests.dbt.incremental_feeds import FEEDS, Files, comtrade
 
-COUNTRIES, YEARS = (112, 643, 276, 398), ("2018", "2019", "2020")
 LONE_YEAR = "2017"  # of one load, which is withdrawn first: nothing of the year is left
-CODES = ("TOTAL", "87", "8703", "870323", "843351", "8542", "854231", "845811", "999999")
+KEEPS_CODES = "int_sectors_by_trade_code"  # also those that no row has any more
+_DIE = (
+    "import sys; from pathlib import Path; from dvina import build; from dvina.settings import settings; "
+    "build.DBT_PROJECT = Path(sys.argv[1]); build.build_and_publish(settings())"
+)
+
+
+class Run:
+    """An installation with a dbt project of its own, so that seeds may change."""
+
+    def __init__(self, home: Path, seed: int) -> None:
+        self.dice = random.Random(seed)
+        self.settings = Settings(home=home, inbox=home / "inbox", pairs=("BLR-RUS", "DEU-RUS"))
+        self.project = home.parent / "dbt_project"
+        shutil.copytree(PROJECT / "dbt_project", self.project)
+        build.DBT_PROJECT = self.project
+        self.loads: list[str] = []
+        self.done: list[str] = []
+        self.told: list[dict[str, Any] | None] = []
+
+    def load(self, files: Files) -> list[str]:
+        """Bring files in; returns the loads that were accepted."""
+        accepted = []
+        for dataset, text in files:
+            path = self.settings.home.parent / f"{dataset}.{'json' if text[0] in '{[' else 'csv'}"
+            path.write_text(text, encoding="utf-8")
+            outcome = ingest(self.settings, dataset, str(path))
+            self.done.append(f"{dataset} {outcome.state}")
+            assert outcome.state in ("accepted", "unchanged"), outcome.message
+            accepted += [outcome.load_id] if outcome.state == "accepted" else []
+        self.loads += accepted
+        return accepted
+
+    def withdraw(self, load: str) -> None:
+        """Take a load out."""
+        request(self.settings, "withdraw", load, "a test")
+        self.done.append(f"withdraw {load}")
+        self.loads.remove(load)
+
+    def change_a_seed(self) -> None:
+        """Give the codes of one prefix to another sector."""
+        path = self.project / "seeds" / "sector_crosswalk.csv"
+        path.write_text(path.read_text().replace("HS,8542,microelectronics", "HS,8542,tools"))
+        self.done.append("seed")
+
+    def die_between_two_models(self) -> None:
+        """Build in a process that is killed on the way."""
+        died = subprocess.run(
+            [sys.executable, "-c", _DIE, str(self.project)],
+            env={**os.environ, "DVINA_HOME": str(self.settings.home),
+                 "DVINA_PAIRS": ",".join(self.settings.pairs),
+                 "DVINA_KILL_AT": f"build.mid_models:{self.dice.randrange(2, 7)}"},
+            check=False, capture_output=True, timeout=120,
+        )  # fmt: skip
+        self.done.append(f"killed build {died.returncode}")
+
+    def build(self, *, force: bool = False, tested: bool = True) -> None:
+        """Build, and note what dbt was told to bring up to date; tests of the data may be left out."""
+        build.LEFT_OUT = ("unit_test",) if tested else ("unit_test", "test")
+        outcome = build.build_and_publish(self.settings, force=force)
+        assert outcome.state != "failed", outcome.message
+        results = json.loads((self.settings.home / "dbt/target/run_results.json").read_text())
+        told = results["args"]["vars"]
+        told = told if isinstance(told, dict) else json.loads(told)
+        self.told.append(told if told.get("touched_years") is not None else None)
+
+    def tables(self) -> dict[str, list[str]]:
+        """All tables that dbt makes, as sorted text."""
+        with duckdb.connect(self.settings.home / "warehouse.duckdb", read_only=True) as database:
+            names = database.execute(
+                "select schema_name || '.' || table_name from duckdb_tables() "
+                "where schema_name in ('intermediate', 'marts') and table_name <> ? order by 1",
+                [KEEPS_CODES],
+            ).fetchall()
+            return {
+                name: sorted(str(row) for row in database.execute(f"from {name}").fetchall())
+                for (name,) in names
+            }
 
 
 def main(home: Path, seed: int, steps: int) -> dict[str, Any]:
     """Do the steps, then compare; see the module docstring."""
-    dice = random.Random(seed)
-    settings = Settings(home=home, inbox=home / "inbox", pairs=("BLR-RUS", "DEU-RUS"))
-    loads: list[str] = []
-    done: list[str] = []
-    for _ in range(6):
-        _load(settings, dice, loads)
-    _load(settings, dice, lone := [], LONE_YEAR)
-    build_and_publish(settings)
-    kept_up = []
+    run = Run(home, seed)
+    dice = run.dice
+    for feed in (*FEEDS, *FEEDS, comtrade, comtrade):
+        run.load(feed(dice))
+    (lone,) = run.load(comtrade(dice, LONE_YEAR))
+    run.build(tested=steps > 1)
     for step in range(steps):
-        if not step or (loads and dice.random() < 0.4):
-            gone = loads.pop(dice.randrange(len(loads))) if step else lone[0]
-            request(settings, "withdraw", gone, "a test")
-            done.append("withdraw")
-        else:
-            _load(settings, dice, loads)
-            done.append("load")
+        if not step:
+            run.withdraw(lone)
         if step == steps // 2:
-            _die_between_two_models(settings)
-            done.append("killed build")
-        outcome = build_and_publish(settings)
-        if outcome.state == "failed":
-            return {"failed": outcome.message, "done": done}
-        kept_up.append(_years(settings))
-    ours = _tables(settings)
-    left = [
-        n
-        for n, rows in ours.items()
-        if "dim" not in n and "rates" not in n and any(f"'{LONE_YEAR}'" in r for r in rows)
-    ]
-    build_and_publish(settings, force=True)
-    anew = _tables(settings)
+            # what a killed build saw and the next one does not
+            gone = [load for feed in dice.sample(FEEDS, 2) for load in run.load(feed(dice))]
+            run.die_between_two_models()
+            for load in gone:
+                run.withdraw(load)
+        for _ in range(dice.randrange(1, 4)):
+            if run.loads and dice.random() < 0.35:
+                run.withdraw(dice.choice(run.loads))
+            else:
+                run.load(dice.choice(FEEDS)(dice))
+        if steps > 4 and step == steps // 3:
+            run.change_a_seed()
+        run.build()
+    ours, told = run.tables(), run.told[1:]
+    run.build(force=True, tested=steps > 1)
+    anew = run.tables()
     differ = sorted(name for name in ours.keys() | anew.keys() if ours.get(name) != anew.get(name))
     return {
-        "done": done,
-        "years": kept_up,
-        "left_of_lone_year": left,
+        "done": run.done,
+        "told": told,
+        "left_of_lone_year": _holding(ours, f"'{LONE_YEAR}'"),
         "tables": {name: len(rows) for name, rows in anew.items()},
         "differ": {name: _difference(ours.get(name, []), anew.get(name, [])) for name in differ},
     }
 
 
-def _load(
-    settings: Settings, dice: random.Random, loads: list[str], year: str | None = None
-) -> None:
-    """Some flows of one reporter and year, sometimes a revision of what is there."""
-    reporter, year = dice.choice(COUNTRIES), year or dice.choice(YEARS)
-    partners = [c for c in COUNTRIES if c != reporter]
-    records = [
-        record(
-            reporter=reporter, partner=partner, code=code, period=year, flow=flow,
-            value=dice.randrange(1, 10_000), classificationCode=dice.choice(("H4", "H5")),
-        )
-        for partner in dice.sample(partners, dice.randrange(1, 4))
-        for flow in ("X", "M")
-        for code in dice.sample(CODES, dice.randrange(1, 6))
-    ]  # fmt: skip
-    path = settings.home.parent / "answer.json"
-    path.write_text(answer(*records), encoding="utf-8")
-    outcome = ingest(settings, "customs_comtrade_flows", str(path))
-    if outcome.state == "accepted":
-        loads.append(outcome.load_id)
-
-
-def _die_between_two_models(settings: Settings) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "dvina", "build"],
-        env={**os.environ, "DVINA_HOME": str(settings.home), "DVINA_PAIRS": ",".join(settings.pairs),
-             "DVINA_KILL_AT": "build.mid_models:22"},
-        check=False, capture_output=True, timeout=120,
-    )  # fmt: skip
-
-
-def _years(settings: Settings) -> str:
-    """Which years the last build brought up to date, as dbt was told."""
-    results = json.loads((settings.home / "dbt/target/run_results.json").read_text())
-    told = results["args"]["vars"]
-    return str((told if isinstance(told, dict) else json.loads(told))["touched_years"])
-
-
-def _tables(settings: Settings) -> dict[str, list[str]]:
-    with duckdb.connect(settings.home / "warehouse.duckdb", read_only=True) as database:
-        names = database.execute(
-            "select schema_name || '.' || table_name from duckdb_tables() "
-            "where schema_name in ('intermediate', 'marts') "
-            "and table_name <> 'int_sectors_by_prefix' order by 1"  # keeps codes that are gone
-        ).fetchall()
-        return {
-            name: sorted(str(row) for row in database.execute(f"from {name}").fetchall())
-            for (name,) in names
-        }
+def _holding(tables: dict[str, list[str]], text: str) -> list[str]:
+    return [
+        name
+        for name, rows in tables.items()
+        if "dim" not in name and "rates" not in name and any(text in row for row in rows)
+    ]
 
 
 def _difference(ours: list[str], anew: list[str]) -> list[list[str]]:

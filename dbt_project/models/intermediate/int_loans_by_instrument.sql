@@ -1,8 +1,18 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget(touched_pairs('loans_ids_flows', 'lender_code', 'borrower_code')) }}",
+    meta={'partition': 'lender, borrower'}
+) }}
+
 with
 
 flows as (
 
-    select * from {{ ref('stg_ids__flows') }}
+    select *
+    from {{ ref('stg_ids__flows') }}
+    where {{ touched_pairs('loans_ids_flows', 'lender_code', 'borrower_code') }}
 
 ),
 

@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget(touched_statements('as_of_date', 'previous_date')) }}",
+    meta={'partition': 'month of the statement, and the statement after it'}
+) }}
+
 with
 
 statements as (
@@ -22,6 +30,14 @@ dates as (
 
 ),
 
+reached as (
+
+    select *
+    from dates
+    where {{ touched_statements('as_of_date', 'previous_date') }}
+
+),
+
 neighbours as (
 
     select
@@ -41,25 +57,25 @@ neighbours as (
         statements.signing_date,
         statements.effective_date,
         statements.closed_date,
-        dates.previous_date,
+        reached.previous_date,
         earlier.loan_id is not null as has_previous,
         earlier.original_usd as previous_original_usd,
         earlier.disbursed_usd as previous_disbursed_usd,
         earlier.repaid_usd as previous_repaid_usd,
         earlier.cancelled_usd as previous_cancelled_usd,
         -- approved since the last statement: before it nothing was drawn or paid back
-        dates.previous_date is not null
+        reached.previous_date is not null
         and earlier.loan_id is null
-        and statements.approval_date > dates.previous_date as is_new
+        and statements.approval_date > reached.previous_date as is_new
     from statements
-    inner join dates
+    inner join reached
         on
-            statements.lender_code = dates.lender_code
-            and statements.as_of_date = dates.as_of_date
+            statements.lender_code = reached.lender_code
+            and statements.as_of_date = reached.as_of_date
     left join statements as earlier
         on
             statements.loan_id = earlier.loan_id
-            and dates.previous_date = earlier.as_of_date
+            and reached.previous_date = earlier.as_of_date
 
 ),
 

@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget(touched_statements('missing_date', 'last_seen_date')) }}",
+    meta={'partition': 'month of the statement, and the statement before it'}
+) }}
+
 with
 
 statements as (
@@ -46,6 +54,7 @@ loans_vanished_by_snapshot as (
             and dates.next_date = later.as_of_date
     where
         dates.next_date is not null
+        and {{ touched_statements('dates.next_date', 'dates.as_of_date') }}
         and later.loan_id is null
 
 )

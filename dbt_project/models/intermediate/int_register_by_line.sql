@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget(touched_pairs('loans_register', 'lender_code', 'borrower_code')) }}",
+    meta={'partition': 'lender, borrower'}
+) }}
+
 with
 
 lines as (
@@ -24,7 +32,9 @@ lines as (
             partition by lender_code, borrower_code, line_id, strftime(as_of_date, '%Y-%m')
         ) as last_date
     from {{ ref('stg_register__loans') }}
-    where not is_example
+    where
+        not is_example
+        and {{ touched_pairs('loans_register', 'lender_code', 'borrower_code') }}
 
 ),
 

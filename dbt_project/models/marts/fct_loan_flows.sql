@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget(touched_loans()) }}",
+    meta={'partition': 'lender, borrower; of statements the month and the one after it; of activities all'}
+) }}
+
 with
 
 debt as (
@@ -132,7 +140,7 @@ activities as (
 
 ),
 
-loan_flows as (
+every_loan as (
 
     select * from debt
     union all
@@ -141,6 +149,14 @@ loan_flows as (
     select * from register
     union all
     select * from activities
+
+),
+
+loan_flows as (
+
+    select *
+    from every_loan
+    where {{ touched_loans() }}
 
 )
 

@@ -1,0 +1,80 @@
+"""What a build has to bring up to date: of which models, and of those which partitions.
+
+A model is built again when a dataset above it in dbt's graph changed. Models that declare a
+``partition`` in their ``meta`` then only do those that the changed slices reach:
+
+- trade by years (``macros/touched.sql``), which customs and exchange rates name;
+- loans by pairs of lender and borrower, statements by month (``macros/touched_loans.sql``).
+
+All others are made anew from tables that are kept up, or are small.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ingest.contract import load_contract
+from warehouse.builds import touched_years
+
+RATES = "reference_rates_"
+TRADE_INPUTS = ("customs_", RATES)
+STATEMENTS = "loans_worldbank_statements"
+# Datasets of loans whose slices are one lender and one borrower, and those that rates reach too.
+PAIRS = ("loans_ids_flows", "loans_register")
+CONVERTED = ("loans_register", "loans_iati_activities")
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Datasets that changed, and partitions of trade and of loans that this reaches."""
+
+    datasets: tuple[str, ...]
+    years: tuple[int, ...]
+    pairs: tuple[tuple[str, str], ...] = ()
+    months: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
+
+    def variables(self) -> dict[str, object]:
+        """The partitions as variables of dbt."""
+        loans = {"pairs": self.pairs, "months": self.months, "whole": self.whole}
+        return {"touched_years": self.years, "touched_loans": loans}
+
+    def selection(self) -> list[str]:
+        """dbt's names for the models that read the datasets, and all that read those."""
+        return [f"source:accepted.{dataset}+" for dataset in self.datasets]
+
+
+def reached_by(changed: Mapping[str, Iterable[str]] | None) -> Reach | None:
+    """What slices that changed, by dataset, can reach; None where all is to be made anew.
+
+    That is so without a build to bring up to date, and where a slice of trade names no year.
+    """
+    if changed is None:
+        return None
+    years = touched_years(text for name in changed if _is_trade(name) for text in changed[name])
+    if years is None:
+        return None
+    pairs = {
+        (str(told["lender_code"]), str(told["borrower_code"]))
+        for name in PAIRS
+        for told in map(json.loads, changed.get(name, ()))
+    }
+    statements = map(json.loads, changed.get(STATEMENTS, ()))
+    months = {str(told["as_of_date"])[:7] for told in statements}
+    whole = {name for name in CONVERTED if any(map(_is_of_rates, changed))}
+    whole |= {name for name in changed if name.startswith("loans_") and name not in PAIRS}
+    return Reach(
+        tuple(sorted(changed)),
+        years,
+        tuple(sorted(pairs)),
+        tuple(sorted(months)),
+        tuple(sorted(whole - {STATEMENTS})),
+    )
+
+
+def _is_of_rates(dataset: str) -> bool:
+    return dataset.startswith(RATES)
+
+
+def _is_trade(dataset: str) -> bool:
+    return dataset.startswith(TRADE_INPUTS) and load_contract(dataset).stream is None
