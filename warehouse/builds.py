@@ -82,14 +82,22 @@ def year_of(slice_text: str) -> int | None:
 def _changed_since(
     connection: duckdb.DuckDBPyConnection, dataset: str, since: int
 ) -> list[tuple[str]]:
-    """Slices of units that are in force now or were then, but not both."""
+    """Slices of units that are in force now or were then, but not both.
+
+    A replay changes how many rows of the load before it are refused still: the slices of that load
+    come with it.
+    """
     return connection.execute(
-        "select distinct u.slice from ledger.units as u join ("
-        "  select unit_id from ("
-        "    select unit_id from ledger.current_units(?, ?)"
-        "    union all select unit_id from ledger.current_units(?, ?)"
-        "  ) group by unit_id having count(*) = 1"
-        ") as c using (unit_id)",
+        "with changed as ("
+        "  select u.slice, u.load_id from ledger.units as u join ("
+        "    select unit_id from ("
+        "      select unit_id from ledger.current_units(?, ?)"
+        "      union all select unit_id from ledger.current_units(?, ?)"
+        "    ) group by unit_id having count(*) = 1"
+        "  ) as c using (unit_id)"
+        ") select slice from changed union select u.slice from ledger.units as u "
+        "join ledger.loads as l on u.load_id = l.replay_of "
+        "where l.load_id in (select load_id from changed)",
         [dataset, since, dataset, last_decision(connection)],
     ).fetchall()
 

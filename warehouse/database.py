@@ -12,8 +12,9 @@ import duckdb
 
 from warehouse.errors import SchemaTooNew, WarehouseError
 
-# 2: what a slice's rows share stands in ledger.units; 3: positions in topics; 4: offenders
-SCHEMA_VERSION = 4
+# 2: what a slice's rows share stands in ledger.units; 3: positions in topics; 4: offenders; 5: the
+# view of refused rows
+SCHEMA_VERSION = 5
 FILE = "warehouse.duckdb"
 DEFAULT_MEMORY = "256MB"
 _BLOCK_BYTES = 65_536  # an append touches one block per column: a quarter of DuckDB's default
@@ -103,6 +104,33 @@ create or replace macro ledger.standing_units(of_dataset, horizon) as table
     join ledger.units using (unit_id)
     where state in ('accepted', 'withdrawn')
     qualify state = 'accepted' or not bool_or(state = 'accepted') over (partition by slice);
+create or replace view accepted.refused_rows as
+    with standing as (
+        select unit_id
+        from ledger.decisions
+        where decision_no <= (select horizon from ledger.pin) and unit_id is not null
+        group by unit_id
+        having arg_max(decision, decision_no) = 'accepted'
+    ),
+    behind as (
+        select distinct u.dataset, u.slice, l.load_id, coalesce(l.replay_of, l.load_id) as read_as
+        from standing
+        join ledger.units as u using (unit_id)
+        join ledger.loads as l on u.load_id = l.load_id
+    ),
+    mended as (
+        select l.replay_of as load_id, sum(l.rows_landed)::bigint as row_count
+        from ledger.loads as l
+        where l.replay_of is not null and l.load_id in (select load_id from behind)
+        group by l.replay_of
+    )
+    select distinct
+        b.dataset, b.slice, b.read_as as load_id,
+        l.rows_quarantined - coalesce(m.row_count, 0) as row_count
+    from behind as b
+    join ledger.loads as l on b.read_as = l.load_id
+    left join mended as m on b.read_as = m.load_id
+    where l.rows_quarantined > coalesce(m.row_count, 0);
 """
 
 

@@ -20,6 +20,7 @@ from dvina import build
 from dvina.pipeline import ingest, request
 from dvina.settings import PROJECT, Settings
 from tests.dbt.incremental_feeds import FEEDS, Files, comtrade
+from warehouse.errors import UnknownLoad
 
 LONE_YEAR = "2017"  # of one load, which is withdrawn first: nothing of the year is left
 KEEPS_CODES = "int_sectors_by_trade_code"  # also those that no row has any more
@@ -56,10 +57,14 @@ class Run:
         return accepted
 
     def withdraw(self, load: str) -> None:
-        """Take a load out."""
-        request(self.settings, "withdraw", load, "a test")
-        self.done.append(f"withdraw {load}")
+        """Take a load out, unless later ones took its place already."""
         self.loads.remove(load)
+        try:
+            request(self.settings, "withdraw", load, "a test")
+        except UnknownLoad:
+            self.done.append("withdraw nothing")
+        else:
+            self.done.append(f"withdraw {load}")
 
     def change_a_seed(self) -> None:
         """Give the codes of one prefix to another sector."""
@@ -97,7 +102,7 @@ class Run:
                 [KEEPS_CODES],
             ).fetchall()
             return {
-                name: sorted(str(row) for row in database.execute(f"from {name}").fetchall())
+                name: sorted(_text(row) for row in database.execute(f"from {name}").fetchall())
                 for (name,) in names
             }
 
@@ -106,7 +111,7 @@ def main(home: Path, seed: int, steps: int) -> dict[str, Any]:
     """Do the steps, then compare; see the module docstring."""
     run = Run(home, seed)
     dice = run.dice
-    for feed in (*FEEDS, *FEEDS, comtrade, comtrade):
+    for feed in (*FEEDS, comtrade, comtrade, *(FEEDS if steps > 1 else ())):
         run.load(feed(dice))
     (lone,) = run.load(comtrade(dice, LONE_YEAR))
     run.build(tested=steps > 1)
@@ -138,6 +143,15 @@ def main(home: Path, seed: int, steps: int) -> dict[str, Any]:
         "tables": {name: len(rows) for name, rows in anew.items()},
         "differ": {name: _difference(ours.get(name, []), anew.get(name, [])) for name in differ},
     }
+
+
+def _text(row: tuple[Any, ...]) -> str:
+    """A row as text; a sum of doubles depends in its last digits on the order of the rows."""
+    return str(
+        tuple(
+            f"{round(value, 9) + 0.0:.12g}" if isinstance(value, float) else value for value in row
+        )
+    )
 
 
 def _holding(tables: dict[str, list[str]], text: str) -> list[str]:

@@ -125,7 +125,7 @@ class Chain:
         run(
             "create table warehouse.intermediate.int_trade_matrix_by_year (exporter_code varchar, "
             "importer_code varchar, sector_id varchar, period varchar, value_usd decimal(18, 2), "
-            "month_count integer, origin varchar, source_dataset varchar)"
+            "month_count integer, origin varchar, source_dataset varchar, crosswalk_mass decimal(9, 6))"
         )
         run(
             "create table warehouse.intermediate.int_directions_by_pair as select * from (values "
@@ -135,7 +135,7 @@ class Chain:
         )
         self._database.executemany(
             "insert into warehouse.intermediate.int_trade_matrix_by_year "
-            "values (?, ?, ?, '2015', ?, 12, 'exporter', 'x')",
+            "values (?, ?, ?, '2015', ?, 12, 'exporter', 'x', 1)",
             list(matrix),
         )
         for model in CHAIN:

@@ -33,7 +33,9 @@ imports as (
         coalesce(sum(value_usd) filter (where exporter_code not in ({{ members }})), 0)
             as third_imports_usd,
         cast(count(distinct exporter_code) as integer) as supplier_count,
-        min(month_count) as month_count
+        min(month_count) as month_count,
+        cast(sum(value_usd * crosswalk_mass) / nullif(sum(value_usd), 0) as decimal(9, 6))
+            as crosswalk_mass
     from cells
     group by importer_code, sector_id, period
 
@@ -51,7 +53,8 @@ with_output as (
         cast(output.output_usd as decimal(18, 2)) as output_usd,
         cast(totals.exports_usd as decimal(18, 2)) as exports_usd,
         imports.supplier_count,
-        imports.month_count
+        imports.month_count,
+        imports.crosswalk_mass
     from imports
     inner join {{ ref('int_trade_totals_by_country') }} as totals
         on

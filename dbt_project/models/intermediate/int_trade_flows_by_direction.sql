@@ -69,7 +69,8 @@ flows as (
             when known_pairs.period is not null then coalesce(cells.value_usd, 0)
         end as exports_usd,
         known_pairs.month_count,
-        known_pairs.origin
+        known_pairs.origin,
+        cells.crosswalk_mass
     from spine
     left join known_pairs
         on
@@ -97,7 +98,9 @@ both_ways as (
         forth.month_count as exports_month_count,
         back.month_count as imports_month_count,
         forth.origin as exports_origin,
-        back.origin as imports_origin
+        back.origin as imports_origin,
+        forth.crosswalk_mass as exports_crosswalk_mass,
+        back.crosswalk_mass as imports_crosswalk_mass
     from flows as forth
     inner join flows as back
         on

@@ -19,7 +19,8 @@ candidates as (
         value_fob_usd as value_usd,
         flow_month_count as month_count,
         side as origin,
-        source_dataset
+        source_dataset,
+        crosswalk_mass
     from {{ ref('int_trade_sides_by_year') }}
     where is_best_side and {{ touched('period') }}
 
@@ -33,7 +34,9 @@ candidates as (
         value_usd,
         12 as month_count,
         'reconciled' as origin,
-        source_dataset
+        source_dataset,
+        cast({{ divide_exact('unambiguous_value', 'value_original', 6) }} as decimal(9, 6))
+            as crosswalk_mass
     from {{ ref('int_trade_by_source') }}
     where
         source_kind = 'reconciled'
@@ -73,7 +76,8 @@ matrix as (
         candidates.value_usd,
         cast(candidates.month_count as integer) as month_count,
         candidates.origin,
-        candidates.source_dataset
+        candidates.source_dataset,
+        candidates.crosswalk_mass
     from candidates
     inner join origins
         on

@@ -65,7 +65,8 @@ substitution as (
         case
             when month_count < 12 then 'partial: ' || month_count || ' of 12 months'
             else 'suppliers at hand'
-        end as coverage
+        end as coverage,
+        crosswalk_mass
     from changes
 
 )

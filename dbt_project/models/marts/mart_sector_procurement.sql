@@ -1,5 +1,26 @@
 with
 
+datasets as (
+
+    select distinct
+        source_datasets,
+        unnest(string_split(source_datasets, ', ')) as source_dataset
+    from {{ ref('int_awards_by_sector') }}
+
+),
+
+refused as (
+
+    select
+        datasets.source_datasets,
+        cast(sum(refused.refused_row_count) as bigint) as refused_row_count
+    from datasets
+    inner join {{ ref('int_refused_rows_by_slice') }} as refused
+        on datasets.source_dataset = refused.source_dataset and refused.told_by = 'dataset'
+    group by datasets.source_datasets
+
+),
+
 procurement as (
 
     select
@@ -24,6 +45,7 @@ procurement as (
                 || coalesce(restrictions.exempt_group_ids, 'none')
         end as restricted_share_note,
         awards.crosswalk_mass,
+        coalesce(refused.refused_row_count, 0) as refused_row_count,
         awards.source_datasets
     from {{ ref('int_awards_by_sector') }} as awards
     left join {{ ref('int_restricted_share_by_sector') }} as restrictions
@@ -31,6 +53,7 @@ procurement as (
             awards.buyer_country_code = restrictions.buyer_country_code
             and awards.sector_id = restrictions.sector_id
             and awards.period = restrictions.period
+    left join refused on awards.source_datasets = refused.source_datasets
 
 )
 

@@ -64,6 +64,8 @@ indicators as (
             when 'reconciled' in (flows.exports_origin, flows.imports_origin) then 'reconciled'
             else 'reports'
         end as coverage,
+        flows.exports_crosswalk_mass,
+        flows.imports_crosswalk_mass,
         world.exporter_count as world_exporter_count
     from flows
     inner join world on flows.period = world.period

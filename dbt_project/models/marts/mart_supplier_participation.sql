@@ -24,7 +24,8 @@ bids as (
         period,
         source_dataset,
         process_id,
-        max(bid_part) as bid_part
+        max(bid_part) as bid_part,
+        max(unambiguous_part) as unambiguous_part
     from {{ ref('int_bids_by_party') }}
     where is_valid and supplier_id <> 'unknown'
     group by
@@ -44,6 +45,7 @@ wins as (
         process_id,
         max(award_part) as win_part,
         sum(award_part) as award_count,
+        sum(unambiguous_part) as unambiguous_part,
         sum(value_usd) as value_usd,
         sum(award_part) filter (where method_kind in ('open', 'selective') and bidder_count is not null)
             as compared_part,
@@ -70,6 +72,8 @@ facts as (
         null as value_usd,
         null as compared_part,
         null as single_bid_part,
+        bid_part as mapped_part,
+        unambiguous_part,
         source_dataset
     from bids
 
@@ -87,6 +91,8 @@ facts as (
         value_usd,
         compared_part,
         single_bid_part,
+        award_count as mapped_part,
+        unambiguous_part,
         source_dataset
     from wins
 
@@ -106,6 +112,8 @@ summed as (
         sum(value_usd) as award_value_usd,
         sum(single_bid_part) as single_bid_part,
         sum(compared_part) as compared_part,
+        sum(mapped_part) as mapped_part,
+        sum(unambiguous_part) as unambiguous_part,
         string_agg(distinct source_dataset, ', ' order by source_dataset) as source_datasets
     from facts
     group by supplier_id, supplier_country_code, buyer_country_code, sector_id, period
@@ -157,6 +165,7 @@ participation as (
         cast(summed.award_value_usd as decimal(18, 2)) as award_value_usd,
         cast(coalesce(summed.single_bid_part, 0) / nullif(summed.compared_part, 0) as decimal(9, 6))
             as single_bid_share,
+        cast(summed.unambiguous_part / nullif(summed.mapped_part, 0) as decimal(9, 6)) as crosswalk_mass,
         summed.source_datasets
     from judged as summed
     inner join parties
