@@ -19,7 +19,7 @@ crosswalk as (
 
     select
         scheme,
-        code_prefix,
+        {{ trim_code('scheme', 'code_prefix') }} as code_prefix,
         sector_id,
         cast(weight as decimal(9, 8)) as weight,
         cast(left(coalesce(nullif(valid_from, ''), '0001'), 4) as integer) as first_year,

@@ -7,7 +7,7 @@
 {% macro trim_code(scheme, code) -%}
     case
         when {{ scheme }} = 'HS' then regexp_replace({{ code }}, '[^0-9].*$', '')
-        when {{ scheme }} = 'CPV' then regexp_replace({{ code }}, '^([0-9]{2}[0-9]*?)0*(-[0-9])?$', '\\1')
+        when {{ scheme }} = 'CPV' then regexp_replace({{ code }}, '^([0-9]{2}[0-9]*?)0*(-[0-9])?$', '\1')
         else regexp_replace({{ code }}, '([.]0+)+$', '')
     end
 {%- endmacro %}

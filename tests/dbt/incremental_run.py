@@ -131,7 +131,7 @@ def main(home: Path, seed: int, steps: int) -> dict[str, Any]:
                 run.load(dice.choice(FEEDS)(dice))
         if steps > 4 and step == steps // 3:
             run.change_a_seed()
-        run.build()
+        run.build(tested=steps > 1)
     ours, told = run.tables(), run.told[1:]
     run.build(force=True, tested=steps > 1)
     anew = run.tables()
