@@ -1,233 +1,195 @@
 """Publishes whole versions: a directory written aside, verified, flushed, then one link switched.
 
-``published/versions/<id>/`` holds ``dvina.duckdb``, ``parquet/<mart>/`` and ``manifest.json``;
-``published/current`` is a link to it that is replaced in one step, and ``current.duckdb`` points
-through it, so the catalogue is called ``dvina`` at every version. A reader sees a whole version
-or the one before, never a part.
+A reader sees a whole version or the one before, never a part. What did not change is not
+published; of what did, only the parts that differ are written (``warehouse.snapshot``).
 """
 
 import hashlib
 import json
-import os
 import secrets
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from ingest.steps import reached
-from warehouse.database import literal, quote
+from warehouse.contents import MARTS, Table, View, digest, fingerprints, tables, views
+from warehouse.database import quote
 from warehouse.errors import PublishFailed
+from warehouse.snapshot import (
+    STORAGE_VERSION,
+    changes,
+    parquet_files,
+    write_database,
+    write_parquet,
+)
+from warehouse.versions import (
+    DATABASE,
+    MANIFEST,
+    ROLLED_BACK,
+    Version,
+    clean,
+    current,
+    discard,
+    make_current,
+    part_of,
+    roll_back,
+    rolled_back,
+)
 
-DATABASE, MANIFEST, ROLLED_BACK = "dvina.duckdb", "manifest.json", "rolled_back.json"
-STORAGE_VERSION = "v1.2.0"  # BI drivers built on DuckDB 1.2 can open it
-MARTS, OPS = "marts", "ops"
-OPS_TABLES: Mapping[str, str] = {
-    "loads": "select * exclude (committed_at) from ledger.loads",
-    "decisions": "select * from ledger.decisions",
-    "checks": "select * from ledger.checks",
-    "quarantine_counts": (
-        'select dataset, load_id, rule, "column", count(*) as row_count '
-        "from quarantine.rows group by all"
-    ),
-}
+__all__ = [
+    "DATABASE", "MANIFEST", "ROLLED_BACK", "Version", "Words", "clean", "current", "discard",
+    "roll_back", "switch", "write_aside",
+]  # fmt: skip
+_MOST_LOADS = 1000  # of one dataset in the manifest; ops.decisions of the version has all
 
 
 @dataclass(frozen=True)
-class Version:
-    """A version written aside or published; ``tables`` maps schema.table to content."""
+class Words:
+    """What is said about the data: comments by schema.table[.column], pages by their path."""
 
-    version_id: str
-    folder: Path
-    tables: Mapping[str, str]
-
-    @property
-    def database(self) -> Path:
-        """The version's DuckDB file."""
-        return self.folder / DATABASE
+    comments: Mapping[str, str] = field(default_factory=dict)
+    pages: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_aside(
-    connection: duckdb.DuckDBPyConnection, home: Path, facts: Mapping[str, Any]
+    connection: duckdb.DuckDBPyConnection,
+    home: Path,
+    facts: Mapping[str, Any],
+    words: Words | None = None,
 ) -> Version | None:
     """Write the built marts and the ledger as a new version; None when nothing changed.
 
-    Raises PublishFailed when there are no marts or the disk refuses. ``facts`` go into the
-    manifest (horizon, licences).
+    Raises PublishFailed when there are no marts, when what was written cannot be read back, or
+    when the disk refuses. ``facts`` go into the manifest beside horizon and source loads.
     """
-    tables = _contents(connection)
-    if not any(name.startswith(f"{MARTS}.") for name in tables):
+    words = words or Words()
+    found, seen = tables(connection, words.comments), views(connection, words.comments)
+    if not any(table.schema == MARTS for table in found):
         raise PublishFailed("There are no marts to publish. Run 'dvina build' first.")
+    contents = {table.full_name: table.content for table in found}
+    contents |= {view.full_name: view.content for view in seen}
+    contents["dictionary"] = f"pages:{digest(dict(words.pages))}"
     present = current(home)
-    if present is not None and dict(present.tables) == tables:
+    if present is not None and contents == _contents_of(present):
         return None
-    if _rolled_back(home) == tables:
+    if rolled_back(home) == contents:
         return None
     version_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(2)}"
-    folder = home / "published" / "versions" / f".{version_id}.part"
+    folder = part_of(home, version_id)
     try:
         folder.mkdir(parents=True)
-        _write_database(connection, folder / DATABASE, tables)
-        _write_parquet(connection, folder / "parquet", tables)
-        _write_manifest(folder, version_id, tables, facts)
+        entry = {**facts, **_ledger_facts(connection), "contents": contents}
+        return _write(connection, folder, version_id, (found, seen, words, present), entry)
     except (OSError, duckdb.Error) as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise PublishFailed(
             f"A version could not be written: {error}. Readers keep the former one. "
             "Make space or mend the permission, then run 'dvina publish'."
         ) from error
-    return Version(version_id, folder, tables)
+    except PublishFailed:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def switch(home: Path, version: Version, keep: int) -> Version:
-    """Verify a version written aside and make it the current one; raises PublishFailed."""
-    _verify(version)
-    final = version.folder.with_name(version.version_id)
-    for path in (*version.folder.rglob("*"), version.folder):
-        _flush(path)
-    version.folder.rename(final)
-    reached("publish.before_switch")
-    published = home / "published"
-    _point(published / "current.duckdb", Path("current") / DATABASE)
-    _point(published / "current", Path("versions") / version.version_id)
-    _flush(published)
-    reached("publish.after_switch")
-    _retire(home, keep)
-    return Version(version.version_id, final, version.tables)
+    """Make a version written aside the current one; raises PublishFailed."""
+    _verify_counts(version)
+    return make_current(home, version, keep)
 
 
-def discard(version: Version) -> None:
-    """Remove a version that was written aside and may not be published."""
-    shutil.rmtree(version.folder, ignore_errors=True)
+def _contents_of(version: Version) -> dict[str, str]:
+    return dict(version.manifest.get("contents", {}))
 
 
-def current(home: Path) -> Version | None:
-    """The published version, or None before the first."""
-    folder = home / "published" / "current"
-    if not (folder / MANIFEST).is_file():
-        return None
-    entry = json.loads((folder / MANIFEST).read_text("utf-8"))
-    return Version(entry["version_id"], folder.resolve(), entry["tables"])
-
-
-def roll_back(home: Path) -> Version:
-    """Make the version before the current one current again; raises PublishFailed."""
-    present = current(home)
-    older = sorted(
-        folder.name
-        for folder in (home / "published" / "versions").glob("[!.]*")
-        if present is not None and folder.name < present.version_id
-    )
-    if not older:
-        raise PublishFailed("There is no older version to go back to.")
-    assert present is not None
-    # Until something changes, the next build must not bring the same version back.
-    aside = home / "published" / f".{ROLLED_BACK}"
-    aside.write_text(json.dumps(dict(present.tables)), encoding="utf-8")
-    aside.replace(home / "published" / ROLLED_BACK)
-    _point(home / "published" / "current", Path("versions") / older[-1])
-    restored = current(home)
-    assert restored is not None
-    return restored
-
-
-def clean(home: Path) -> None:
-    """Remove versions that a killed publish left behind; hold the writer's lock."""
-    versions = home / "published" / "versions"
-    present = current(home)
-    newest = present.version_id if present else ""
-    never_current = [folder for folder in versions.glob("[!.]*") if folder.name > newest]
-    for folder in (*versions.glob(".*.part"), *never_current):
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _contents(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Each table to publish with the fingerprint of its rows."""
-    names = connection.execute(
-        "select table_name from duckdb_tables() where schema_name = ? order by 1", [MARTS]
-    ).fetchall()
-    sources = {f"{MARTS}.{name}": f"from {MARTS}.{quote(name)}" for (name,) in names}
-    sources |= {f"{OPS}.{name}": f"from ({sql})" for name, sql in OPS_TABLES.items()}
-    contents = {}
-    for name, source in sources.items():
-        row = connection.execute(
-            f"select concat(count(*), ':', sum(hash(t))) from (select t {source} as t)"
-        ).fetchone()
-        contents[name] = str(row[0]) if row else ""
-    return contents
-
-
-def _write_database(
-    connection: duckdb.DuckDBPyConnection, path: Path, tables: Mapping[str, str]
-) -> None:
-    connection.execute(
-        f"attach {literal(str(path))} as aside (storage_version {literal(STORAGE_VERSION)})"
-    )
-    try:
-        for schema in (MARTS, OPS):
-            connection.execute(f"create schema aside.{schema}")
-        for name in tables:
-            schema, table = name.split(".")
-            query = OPS_TABLES[table] if schema == OPS else f"from {MARTS}.{quote(table)}"
-            connection.execute(f"create table aside.{schema}.{quote(table)} as {query}")
-            _copy_comments(connection, schema, table)
-            reached("publish.mid_write")
-        connection.execute("checkpoint aside")
-    finally:
-        connection.execute("detach aside")
-
-
-def _copy_comments(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> None:
-    comments = connection.execute(
-        "select column_name, comment from duckdb_columns() where database_name <> 'aside' "
-        "and schema_name = ? and table_name = ? and comment is not null",
-        [schema, table],
-    ).fetchall()
-    for column, comment in comments:
-        connection.execute(
-            f"comment on column aside.{schema}.{quote(table)}.{quote(column)} is {literal(comment)}"
-        )
-
-
-def _write_parquet(
-    connection: duckdb.DuckDBPyConnection, folder: Path, tables: Mapping[str, str]
-) -> None:
-    for name in tables:
-        schema, table = name.split(".")
-        if schema == MARTS:
-            (folder / table).mkdir(parents=True)
-            target = literal(str(folder / table / f"{table}.parquet"))
-            connection.execute(f"copy {MARTS}.{quote(table)} to {target} (format parquet)")
-
-
-def _write_manifest(
-    folder: Path, version_id: str, tables: Mapping[str, str], facts: Mapping[str, Any]
-) -> None:
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    entry = {
+def _write(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    version_id: str,
+    what: tuple[tuple[Table, ...], tuple[View, ...], Words, Version | None],
+    entry: dict[str, Any],
+) -> Version:
+    found, seen, words, former = what
+    database = folder / DATABASE
+    whole_bytes = write_database(connection, database, found, seen, former)
+    with ThreadPoolExecutor(1) as beside:
+        sum_of_database = beside.submit(_sha256, database)
+        written = write_parquet(connection, folder, found, former)
+        for name, page in words.pages.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(page, encoding="utf-8")
+        _verify(folder, found, former)
+        sums = _sums(folder, written, former) | {DATABASE: sum_of_database.result()}
+    manifest = {
         "version_id": version_id,
         "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        **facts,
-        "tables": dict(tables),
-        "sha256": {str(path.relative_to(folder)): _sha256(path) for path in files},
+        **entry,
+        "storage_version": STORAGE_VERSION,
+        "whole_bytes": whole_bytes,
+        "tables": {table.full_name: table.content for table in found},
+        "columns": {table.full_name: [list(c) for c in table.columns.items()] for table in found},
+        "parts": {table.full_name: dict(table.parts) for table in found},
+        "parted_by": {table.full_name: table.parted_by for table in found},
+        "views": {view.full_name: view.query for view in seen},
+        "sha256": dict(sorted(sums.items())),
     }
-    (folder / MANIFEST).write_text(json.dumps(entry, indent=1), encoding="utf-8")
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    new = (*written, *(folder / name for name in words.pages), database, folder / MANIFEST)
+    return Version(version_id, folder, manifest["tables"], manifest, new)
 
 
-def _rolled_back(home: Path) -> dict[str, str] | None:
-    try:
-        tables: dict[str, str] = json.loads((home / "published" / ROLLED_BACK).read_text("utf-8"))
-    except FileNotFoundError:
-        return None
-    return tables
+def _sums(folder: Path, written: tuple[Path, ...], former: Version | None) -> dict[str, str]:
+    """The sha256 of each file but the database; of linked ones as the version before knew it."""
+    known = former.manifest["sha256"] if former else {}
+    sums = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_file() and name != DATABASE:
+            linked = path not in written and path.suffix == ".parquet" and name in known
+            sums[name] = known[name] if linked else _sha256(path)
+    return sums
 
 
-def _verify(version: Version) -> None:
-    """Read the version back as a reader would and compare the numbers of rows."""
+def _verify(folder: Path, found: tuple[Table, ...], former: Version | None) -> None:
+    """Read back what was written, as a reader would, and hold it against the warehouse."""
+    differ = changes(found, former)
+    with duckdb.connect(folder / DATABASE, read_only=True) as reader:
+        for table in found:
+            parts = differ[table.full_name]
+            expected = {p: c for p, c in table.parts.items() if parts is None or p in parts}
+            sources = {"": f"{table.schema}.{quote(table.name)}"} if expected else {}
+            if table.schema == MARTS:
+                files = parquet_files(table)
+                sources |= {p: f"read_parquet('{_as_is(folder / files[p])}')" for p in expected}
+            for part, source in sources.items():
+                query = table.of(tuple(expected) if not part else None, source)
+                columns = dict(_columns(reader, query))
+                read = fingerprints(reader, query, table.columns, table.parted_by)
+                wanted = {part: expected[part]} if part else expected
+                if read != wanted or columns != dict(table.columns):
+                    raise PublishFailed(
+                        f"{table.full_name} reads otherwise in {source} than in the warehouse; "
+                        "readers keep the former version. Run 'dvina publish' again."
+                    )
+
+
+def _columns(reader: duckdb.DuckDBPyConnection, query: str) -> list[tuple[str, str]]:
+    return [
+        (str(name), str(kind)) for name, kind, *_ in reader.execute(f"describe {query}").fetchall()
+    ]
+
+
+def _as_is(path: Path) -> str:
+    """A path for a text literal, in which DuckDB finds no pattern to expand."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in str(path)).replace("'", "''")
+
+
+def _verify_counts(version: Version) -> None:
+    """Each table of the version has the rows that its manifest names."""
     with duckdb.connect(version.database, read_only=True) as reader:
         for name, content in version.tables.items():
             row = reader.execute(f"select count(*) from {name}").fetchone()
@@ -237,28 +199,33 @@ def _verify(version: Version) -> None:
                 )
 
 
-def _point(link: Path, target: Path) -> None:
-    aside = link.with_name(f".{link.name}.{secrets.token_hex(3)}")
-    aside.symlink_to(target)
-    aside.replace(link)
-
-
-def _retire(home: Path, keep: int) -> None:
-    folders = sorted((home / "published" / "versions").glob("[!.]*"))
-    present = (home / "published" / "current").resolve()
-    for folder in folders[:-keep]:
-        if folder.resolve() != present:
-            shutil.rmtree(folder, ignore_errors=True)
+def _ledger_facts(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """As of when the version is, and which loads it is made of, by the pinned horizon."""
+    rows = connection.execute(
+        "select u.dataset, count(distinct u.load_id), max(u.load_id), "
+        "list(distinct u.load_id order by u.load_id) from ledger.units as u join ("
+        "select unit_id from ledger.decisions where unit_id is not null "
+        "and decision_no <= (select horizon from ledger.pin) group by unit_id "
+        "having arg_max(decision, decision_no) = 'accepted') using (unit_id) group by 1 order by 1"
+    ).fetchall()
+    moment = connection.execute(
+        "select max(decided_at) from ledger.decisions "
+        "where decision_no <= (select horizon from ledger.pin)"
+    ).fetchone()
+    as_of = moment[0] if moment else None
+    return {
+        "as_of": as_of.astimezone(UTC).isoformat(timespec="seconds") if as_of else None,
+        "sources": {
+            dataset: {
+                "load_count": count,
+                "newest_load": newest,
+                **({"loads": loads} if count <= _MOST_LOADS else {"see": "ops.decisions"}),
+            }
+            for dataset, count, newest, loads in rows
+        },
+    }
 
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,13 +1,18 @@
 """Publishing: whole versions, one link, unchanged ones are not published, rollback holds."""
 
+import json
+import os
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from warehouse import publish
+from warehouse import publish, snapshot
+from warehouse.contents import PARTED_ROWS
 from warehouse.database import open_warehouse
 from warehouse.errors import PublishFailed
+
+BIG = PARTED_ROWS + 1000
 
 
 def _publish(home: Path, value: int, keep: int = 5) -> publish.Version | None:
@@ -19,9 +24,30 @@ def _publish(home: Path, value: int, keep: int = 5) -> publish.Version | None:
     return publish.switch(home, version, keep) if version else None
 
 
-def _read(home: Path) -> list[tuple[int]]:
+def _change(home: Path, *statements: str, words: publish.Words | None = None) -> publish.Version:
+    """Do something to the marts of a warehouse and publish."""
+    with open_warehouse(home) as connection:
+        connection.execute("create schema if not exists marts")
+        for statement in statements:
+            connection.execute(statement)
+        version = publish.write_aside(connection, home, {"horizon": 1}, words)
+    assert version is not None
+    return publish.switch(home, version, 5)
+
+
+def _ask(home: Path, query: str) -> list[tuple[object, ...]]:
     with duckdb.connect(home / "published" / "current.duckdb", read_only=True) as reader:
-        return reader.execute("select n from dvina.marts.mart_toy").fetchall()
+        return reader.execute(query).fetchall()
+
+
+def _read(home: Path) -> list[tuple[object, ...]]:
+    return _ask(home, "select n from dvina.marts.mart_toy")
+
+
+def _parquet(version: publish.Version, mart: str) -> dict[str, int]:
+    """Name -> inode of the Parquet files of a mart."""
+    files = (version.folder / "parquet" / mart).glob("*.parquet")
+    return {path.name: path.stat().st_ino for path in files}
 
 
 def test_a_version_is_read_through_the_link_under_one_catalogue_name(home: Path) -> None:
@@ -35,11 +61,23 @@ def test_a_version_is_read_through_the_link_under_one_catalogue_name(home: Path)
 
 def test_comments_travel_with_the_marts(home: Path) -> None:
     _publish(home, 1)
-    with duckdb.connect(home / "published" / "current.duckdb", read_only=True) as reader:
-        found = reader.execute(
-            "select comment from duckdb_columns() where table_name = 'mart_toy'"
-        ).fetchall()
-    assert found == [("a number",)]
+    told = "select comment from duckdb_columns() where table_name = 'mart_toy'"
+    assert _ask(home, told) == [("a number",)]
+
+
+def test_what_is_said_about_the_data_is_published_with_them_and_again_when_it_changes(
+    home: Path,
+) -> None:
+    _publish(home, 1)
+    words = publish.Words({"marts.mart_toy": "toys"}, {"dictionary/index.html": "<p>toys"})
+    _change(home, words=words)
+    assert _ask(home, "select comment from duckdb_tables() where table_name = 'mart_toy'") == [
+        ("toys",)
+    ]
+    assert (home / "published/current/dictionary/index.html").read_text() == "<p>toys"
+    with open_warehouse(home) as connection:
+        assert publish.write_aside(connection, home, {}, words) is None
+    assert _read(home) == [(1,)]
 
 
 def test_what_did_not_change_is_not_published(home: Path) -> None:
@@ -51,10 +89,14 @@ def test_what_did_not_change_is_not_published(home: Path) -> None:
     assert present.version_id == first.version_id
 
 
-def test_a_reader_with_the_old_version_open_keeps_it(home: Path) -> None:
+def test_a_reader_with_the_old_version_open_keeps_it_and_one_that_opens_the_link_again_does_not(
+    home: Path,
+) -> None:
     _publish(home, 1)
     with duckdb.connect(home / "published" / "current.duckdb", read_only=True) as reader:
         _publish(home, 2)
+        assert reader.execute("select n from marts.mart_toy").fetchall() == [(1,)]
+        assert _read(home) == [(2,)]  # in the same process
         assert reader.execute("select n from marts.mart_toy").fetchall() == [(1,)]
 
 
@@ -90,3 +132,105 @@ def test_leftovers_of_a_killed_publish_are_removed(home: Path) -> None:
 def test_nothing_built_is_nothing_published(home: Path) -> None:
     with open_warehouse(home) as connection, pytest.raises(PublishFailed, match="no marts"):
         publish.write_aside(connection, home, {})
+
+
+def test_parquet_of_marts_that_did_not_change_is_linked_and_of_large_ones_by_the_year(
+    home: Path,
+) -> None:
+    first = _change(
+        home,
+        "create table marts.mart_small as select 1 as n",
+        f"create table marts.mart_big as select i as n, (2000 + i % 5)::varchar as period from range({BIG}) as t(i)",
+    )
+    second = _change(home, "update marts.mart_big set n = -1 where n = 3")
+    assert _parquet(second, "mart_small") == _parquet(first, "mart_small")
+    before, after = _parquet(first, "mart_big"), _parquet(second, "mart_big")
+    assert len(before) == 5
+    assert {name for name in after if after[name] != before[name]} == {"mart_big-2003.parquet"}
+    files = second.folder / "parquet" / "mart_big" / "*.parquet"
+    assert duckdb.sql(f"select count(*), min(n) from '{files}'").fetchall() == [(BIG, -1)]
+    assert _ask(home, "select count(*), min(n) from marts.mart_big") == [(BIG, -1)]
+
+
+def test_a_version_made_from_the_one_before_equals_one_made_anew(
+    home: Path, tmp_path: Path
+) -> None:
+    big = f"create table marts.mart_big as select i as n, (2000 + i % 5)::varchar as period from range({BIG}) as t(i)"
+    steps = (
+        (big, "create table marts.mart_small as select 1 as n"),
+        ("delete from marts.mart_big where period = '2004'", "drop table marts.mart_small"),
+        ("insert into marts.mart_big select n, '1999' from marts.mart_big where period = '2001'",),
+        ("alter table marts.mart_big rename n to m",),
+        ("delete from marts.mart_big where period < '2003'",),  # small again: one part
+        ("create view marts.view_big as select period, m from marts.mart_big",),
+    )
+    for step in steps:
+        version = _change(home, *step)
+        anew = tmp_path / version.version_id
+        (anew / "published").mkdir(parents=True)
+        with open_warehouse(home) as connection:
+            written = publish.write_aside(connection, anew, {})
+        assert written is not None
+        assert written.manifest["contents"] == version.manifest["contents"]
+        for name in version.tables:
+            with duckdb.connect(version.database, read_only=True) as reader:
+                reader.execute(f"attach '{written.database}' as anew (read_only)")
+                for one, other in ((name, f"anew.{name}"), (f"anew.{name}", name)):
+                    assert reader.execute(f"from {one} except all from {other}").fetchall() == []
+        assert set(_all_parquet(version)) == set(_all_parquet(written))
+    assert _ask(home, "select count(*) from dvina.marts.view_big") == [(BIG // 5,)]
+
+
+def _all_parquet(version: publish.Version) -> list[str]:
+    return [str(p.relative_to(version.folder)) for p in version.folder.rglob("*.parquet")]
+
+
+def test_a_file_that_was_copied_too_often_is_written_anew(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _publish(home, 1)
+    monkeypatch.setattr(snapshot, "_MOST_GROWTH", 0.0)
+    copied: list[Path] = []
+    monkeypatch.setattr(snapshot.shutil, "copyfile", lambda *args: copied.append(args[0]))
+    _publish(home, 2)
+    assert copied == []
+    assert _read(home) == [(2,)]
+
+
+def test_the_manifest_says_what_the_version_is_made_of(home: Path) -> None:
+    version = _publish(home, 1)
+    assert version is not None
+    entry = json.loads((version.folder / publish.MANIFEST).read_text())
+    assert entry["version_id"] == version.version_id
+    assert entry["horizon"] == 1
+    assert entry["sources"] == {}
+    assert entry["as_of"] is None
+    names = {str(p.relative_to(version.folder)) for p in version.folder.rglob("*") if p.is_file()}
+    assert set(entry["sha256"]) == names - {publish.MANIFEST}
+
+
+def test_published_files_cannot_be_written_by_mistake(home: Path) -> None:
+    version = _publish(home, 1)
+    assert version is not None
+    files = [path for path in version.folder.rglob("*") if path.is_file()]
+    assert files
+    assert {oct(os.stat(path).st_mode & 0o777) for path in files} == {"0o444"}
+
+
+def test_a_part_that_was_written_otherwise_is_told_and_not_published(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _publish(home, 1)
+    write = snapshot.write_database
+
+    def miswrite(*args: object) -> int:
+        size = write(*args)  # type: ignore[arg-type]
+        with duckdb.connect(str(args[1])) as connection:
+            connection.execute("update marts.mart_toy set n = 7")
+        return size
+
+    monkeypatch.setattr(publish, "write_database", miswrite)
+    with pytest.raises(PublishFailed, match=r"marts.mart_toy reads otherwise"):
+        _publish(home, 2)
+    assert _read(home) == [(1,)]
+    assert list((home / "published" / "versions").glob(".*")) == []
