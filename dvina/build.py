@@ -18,6 +18,8 @@ from pathlib import Path
 import duckdb
 
 from dvina.alerts.sweep import at_once
+from dvina.dictionary import read_manifest
+from dvina.dictionary_pages import words_of
 from dvina.reach import Reach, reached_by
 from dvina.settings import PROJECT, Settings
 from expectations.gate import judge_marts, warm
@@ -26,10 +28,12 @@ from ingest.contract import dataset_names, load_contract
 from ingest.steps import reached
 from warehouse import builds, publish, side
 from warehouse.commit import commit_pending
+from warehouse.contents import columns
 from warehouse.database import FILE, open_warehouse
 from warehouse.errors import PublishFailed
 from warehouse.lock import writer_lock
 from warehouse.mart_figures import MartFigures, mart_figures
+from warehouse.postgres import publish_to_postgres
 from warehouse.quality_marts import lay_quality_marts
 from warehouse.tables import ensure_tables
 
@@ -57,6 +61,7 @@ def build_and_publish(settings: Settings, *, force: bool = False) -> BuildOutcom
     """Build when something changed, publish when the marts changed; raises LockTimeout."""
     outcome = _build(settings, force=force)
     at_once(settings)
+    _bring_to_postgres(settings, outcome)
     return outcome
 
 
@@ -98,7 +103,9 @@ def publish_built(settings: Settings) -> BuildOutcome:
         last = connection.execute("select state from ledger.builds order by noted_at desc limit 1")
         if last.fetchone() != ("reached",):
             raise PublishFailed("The last build did not succeed. Run 'dvina build' first.")
-        return _publish(settings, connection, _horizon(connection))
+        outcome = _publish(settings, connection, _horizon(connection))
+    _bring_to_postgres(settings, outcome)
+    return outcome
 
 
 def _publish(
@@ -111,7 +118,8 @@ def _publish(
         "licences": {c.dataset: f"{c.publisher.name}: {c.publisher.licence}" for c in contracts},
     }
     lay_quality_marts(connection, contracts)
-    version = publish.write_aside(connection, settings.home, facts)
+    words = words_of(read_manifest(settings.home), contracts, columns(connection))
+    version = publish.write_aside(connection, settings.home, facts, words)
     if version is None:
         former = side.status(settings.home).get("last_build") or {}
         unchanged = "the marts are as they were published"
@@ -127,6 +135,13 @@ def _publish(
     note_of_build(settings.home, report, published.version_id)
     message, marts = f"version {published.version_id}", mart_figures(connection)
     return BuildOutcome("published", horizon, message, published.version_id, marts)
+
+
+def _bring_to_postgres(settings: Settings, outcome: BuildOutcome) -> None:
+    """Bring the current version into PostgreSQL where one is set; the lock is free again."""
+    version = publish.current(settings.home)
+    if settings.postgres_uri and version and outcome.state != "failed":
+        publish_to_postgres(version, settings.postgres_uri)
 
 
 def note_of_build(home: Path, report: Report, version_id: str) -> None:

@@ -61,6 +61,11 @@ class Settings(BaseSettings):
     keep_versions: int = Field(5, ge=2, description="Published versions that are kept.")
 
     @property
+    def postgres_uri(self) -> str | None:
+        """Where a published version is brought beside the DuckDB file; holds a password."""
+        return os.environ.get("DVINA_POSTGRES_URI") or None
+
+    @property
     def routes(self) -> tuple[AlertRoute, ...]:
         """The routes of alerts; without any the route ``default``, if it has an address."""
         if self.alert_routes or "DVINA_ALERT_URL_DEFAULT" not in os.environ:

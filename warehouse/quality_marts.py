@@ -62,24 +62,18 @@ held as (
 select c.dataset, c.publisher, a.last_accepted_at, a.last_load_id,
     coalesce(a.load_count, 0)::integer as load_count, c.expected_every_days,
     a.last_accepted_at + to_days(c.expected_every_days) as due_at, h.newest_period,
-    coalesce(h.slice_count, 0)::bigint as slice_count, coalesce(h.row_count, 0)::bigint as row_count
+    coalesce(h.slice_count, 0)::bigint as slice_count,
+    coalesce(h.row_count, 0)::bigint as row_count,
+    case when a.dataset is null then 'no data: no load was accepted'
+        when coalesce(h.slice_count, 0) = 0 then 'no data: what was accepted is withdrawn'
+        else 'loaded' end as coverage
 from ({contracts}) as c left join accepted as a using (dataset) left join held as h using (dataset)
 order by all
 """
-_SAYS = {
-    "mart_data_quality.decision": "The last decision: accepted, rejected, superseded or withdrawn",
-    "mart_data_quality.stopped_count": "Rules of severity stop that the load breaks",
-    "mart_data_quality.warned_count": "Rules of severity warn that the load breaks",
-    "mart_data_quality.noted_count": "Rules of severity inform that the load breaks",
-    "mart_data_quality.errored_count": "Rules that could not be judged; such a load never passes",
-    "mart_data_quality.offenders": "Of each broken rule the first rows, their column and value",
-    "mart_freshness.due_at": "When the next load is expected; null where none is",
-    "mart_freshness.newest_period": "The newest period that is in force, where slices have one",
-}
 
 
 def lay_quality_marts(connection: duckdb.DuckDBPyConnection, contracts: Iterable[Contract]) -> None:
-    """Make both marts anew from the ledger, with what their columns mean."""
+    """Make both marts anew from the ledger."""
     rows = " union all ".join(
         f"select {literal(c.dataset)} as dataset, {literal(c.publisher.name)} as publisher, "
         f"{c.expected_every_days or 'null'}::integer as expected_every_days"
@@ -88,5 +82,3 @@ def lay_quality_marts(connection: duckdb.DuckDBPyConnection, contracts: Iterable
     connection.execute("create schema if not exists marts")
     connection.execute(_LOADS)
     connection.execute(_FRESHNESS.replace("{contracts}", rows))
-    for column, meaning in _SAYS.items():
-        connection.execute(f"comment on column marts.{column} is {literal(meaning)}")
