@@ -2,16 +2,28 @@
 SHELL := /bin/bash
 VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
+SUPERSET := $(CURDIR)/.envs/superset
 export DO_NOT_TRACK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo demo-stream soak test test-full test-long check bench bench-quick
+.PHONY: demo demo-stream bi bi-environment soak test test-full test-long check bench bench-quick
 
 demo: $(VENV)/.current
 	@DVINA_INBOX=$(CURDIR)/samples $(BIN)/dvina demo
 
 demo-stream: $(VENV)/.current
 	@$(BIN)/dvina demo-stream
+
+# Superset with Dvina's dashboards on loopback, in an environment of its own.
+bi: $(VENV)/.current bi-environment
+	@$(BIN)/python -m bi.superset
+
+bi-environment: $(VENV)/.current $(SUPERSET)/.current
+
+$(SUPERSET)/.current: bi/superset/requirements.txt
+	@$(BIN)/uv venv --quiet --clear --python 3.11 $(SUPERSET)
+	@VIRTUAL_ENV=$(SUPERSET) $(BIN)/uv pip install --quiet -r bi/superset/requirements.txt
+	@touch $@
 
 soak: $(VENV)/.current
 	@$(BIN)/python -m pytest -m long tests/streams

@@ -17,6 +17,7 @@ from bench.generate_customs import FIRST_YEAR, answers, dump
 from bench.generate_loans import statements
 from bench.generate_ocds import releases
 from bench.harness import DATA, BenchError, Side, Work, fresh, in_turns, run
+from bench.publishing import publish_change
 from bench.server import serving
 from bench.stream_rows import stream_json, stream_latency
 from bench.variants import ANSWERS, DATASET, DUMP, RELEASES, STATEMENTS
@@ -301,6 +302,7 @@ ROWS: dict[str, Callable[[Plan], Iterator[Result]]] = {
         comtrade_answers,
         ocds_releases,
         eis_xml,
+        publish_change,
         stream_json,
         stream_latency,
         loans_statement,

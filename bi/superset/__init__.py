@@ -1,0 +1,1 @@
+"""Dashboards: ``dashboards.yml`` describes them, ``bundle`` makes what Superset imports."""
