@@ -6,6 +6,7 @@ such as ``postgresql+psycopg2://reader:...@host/dvina``; without it they read th
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def main() -> int:
     if not (home / "published" / "current.duckdb").exists():
         print("Nothing is published. Run 'make demo' or 'dvina build' first.", file=sys.stderr)
         return 3
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends what was started, too
     superset = Superset(home / "superset", arguments.environment)
     print("Preparing Superset (half a minute) ...", flush=True)
     superset.prepare(home / "published", os.environ.get("DVINA_BI_DATABASE"))
