@@ -8,7 +8,6 @@ published, and readers keep the former version.
 import hashlib
 import json
 import logging
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,12 +19,13 @@ import duckdb
 from dvina.alerts.sweep import at_once
 from dvina.dictionary import read_manifest
 from dvina.dictionary_pages import words_of
+from dvina.models import DBT_PROJECT, run_models, variables
 from dvina.reach import Reach, reached_by
-from dvina.settings import PROJECT, Settings
+from dvina.settings import Settings
+from dvina.terms import terms_of_marts, with_terms
 from expectations.gate import judge_marts, warm
 from expectations.report import Report
 from ingest.contract import dataset_names, load_contract
-from ingest.steps import reached
 from warehouse import builds, publish, side
 from warehouse.commit import commit_pending
 from warehouse.contents import columns
@@ -35,9 +35,10 @@ from warehouse.lock import writer_lock
 from warehouse.mart_figures import MartFigures, mart_figures
 from warehouse.postgres import publish_to_postgres
 from warehouse.quality_marts import lay_quality_marts
+from warehouse.revisions import note_revisions
 from warehouse.tables import ensure_tables
 
-DBT_PROJECT = PROJECT / "dbt_project"
+RESTATED = "source:accepted.revisions+"  # what any load may have restated
 LEFT_OUT = ("unit_test",)  # they prove the models, not the data, and run in the project's tests
 _PAUSE_S = 0.2
 _log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ def _build(settings: Settings, *, force: bool) -> BuildOutcome:
         for dataset in dataset_names():
             ensure_tables(connection, load_contract(dataset))
         commit_pending(connection, settings.home, load_contract)
+        note_revisions(connection, map(load_contract, dataset_names()))
         publish.clean(settings.home)
         if not force and builds.is_built(connection, inputs):
             return _publish(settings, connection, _horizon(connection))
@@ -112,14 +114,16 @@ def _publish(
     settings: Settings, connection: duckdb.DuckDBPyConnection, horizon: int
 ) -> BuildOutcome:
     contracts = [load_contract(dataset) for dataset in dataset_names()]
+    lay_quality_marts(connection, contracts)
+    terms = terms_of_marts(connection, settings.home)
     facts = {
         "horizon": horizon,
         "pairs": settings.pairs,
         "licences": {c.dataset: f"{c.publisher.name}: {c.publisher.licence}" for c in contracts},
+        "terms": terms,
     }
-    lay_quality_marts(connection, contracts)
     words = words_of(read_manifest(settings.home), contracts, columns(connection))
-    version = publish.write_aside(connection, settings.home, facts, words)
+    version = publish.write_aside(connection, settings.home, facts, with_terms(words, terms))
     if version is None:
         former = side.status(settings.home).get("last_build") or {}
         unchanged = "the marts are as they were published"
@@ -197,50 +201,19 @@ def _run_dbt(settings: Settings, reach: Reach | None) -> str | None:
     """
     if reach is not None and not reach.datasets:
         return None
-    os.environ["DO_NOT_TRACK"] = "1"
-    os.environ["DVINA_WAREHOUSE"] = str(settings.home / FILE)
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-    from dbt.cli.main import dbtRunner
-
-    out = settings.home / "dbt"
-    arguments = [
-        "build", "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
-        "--target-path", str(out / "target"), "--log-path", str(out / "logs"),
-        "--log-level", "none", "--log-level-file", "debug",
-        "--vars", json.dumps(_variables(settings) | (reach.variables() if reach else {})),
-        *(part for kind in LEFT_OUT for part in ("--exclude-resource-type", kind)),
-        *(["--full-refresh"] if reach is None else ["--select", *reach.selection()]),
-    ]  # fmt: skip
-    logging.raiseExceptions = False  # a full disk must not fill the terminal too
-    try:
-        answer = dbtRunner(callbacks=[_mid_models]).invoke(arguments)
-    finally:
-        DuckDBConnectionManager.close_all_connections()
-    if answer.success:
-        return None
-    if answer.exception is not None:
-        return f"dbt stopped: {answer.exception}. See {out / 'logs' / 'dbt.log'}."
-    failed = [r for r in getattr(answer.result, "results", []) if r.status in ("error", "fail")]
-    told = "; ".join(f"{r.node.name}: {r.message}" for r in failed[:3])
-    return f"{len(failed)} of dbt's models or tests failed: {told}. See {out / 'logs' / 'dbt.log'}."
-
-
-def _mid_models(event: object) -> None:
-    if getattr(getattr(event, "info", None), "name", "") == "LogModelResult":
-        reached("build.mid_models")
-
-
-def _variables(settings: Settings) -> dict[str, object]:
-    return {
-        "pairs": list(settings.pairs),
-        "union_members": list(settings.union_members),
-        "cif_fob_factor": settings.cif_fob_factor,
-    }
+    arguments = ["build", *(p for kind in LEFT_OUT for p in ("--exclude-resource-type", kind))]
+    told = variables(settings)
+    if reach is None:
+        arguments.append("--full-refresh")
+    else:
+        arguments += ["--select", *reach.selection(), RESTATED]
+        told |= reach.variables()
+    return run_models(settings.home / FILE, settings.home / "dbt", arguments, told)
 
 
 def _inputs(settings: Settings) -> str:
     """A digest of what decides a build besides the ledger: models, seeds, contracts, settings."""
-    digest = hashlib.sha256(json.dumps(_variables(settings), sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(variables(settings), sort_keys=True).encode())
     for dataset in dataset_names():
         digest.update(f"{dataset} {load_contract(dataset).identity}".encode())
     for path in sorted(_project_files(DBT_PROJECT)):

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from dvina.alerts_cli import alerts
+from dvina.explain_cli import explain
 from dvina.printing import (
     DATA_FAILED,
     ENVIRONMENT_FAILED,
@@ -49,6 +50,10 @@ app.add_typer(quarantine, name="quarantine")
 app.add_typer(alerts, name="alerts")
 for name, command in STREAM_COMMANDS.items():
     app.command(name)(command)
+
+app.command("explain", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
+    explain
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Reason = Annotated[str, typer.Option(help="Why; kept in the ledger.")]
@@ -233,14 +238,25 @@ def rebuild() -> None:
 @app.command()
 def build(
     force: Annotated[bool, typer.Option(help="Build although nothing changed.")] = False,
+    as_known: Annotated[
+        str, typer.Option(help="A day, a moment or a decision: as was known then, into --target.")
+    ] = "",
+    target: Annotated[Path | None, typer.Option(help="A new file, for --as-known.")] = None,
     as_json: Json = False,
 ) -> None:
     """Build the marts from what is accepted, and publish them when they pass."""
-    from dvina.build import build_and_publish
-
+    if bool(as_known) != bool(target):
+        raise SourceMissing("--as-known and --target belong together.")
     with err.status("building"):
-        outcome = build_and_publish(settings(), force=force)
-    print_build(asdict(outcome), as_json)
+        if target is not None:
+            from dvina.as_known import build_as_known
+
+            facts = asdict(build_as_known(settings(), as_known, target))
+        else:
+            from dvina.build import build_and_publish
+
+            facts = asdict(build_and_publish(settings(), force=force))
+    print_build(facts, as_json)
 
 
 @app.command()
@@ -260,6 +276,17 @@ def publish(
         with err.status("publishing"):
             facts = asdict(publish_built(settings()))
     print_build(facts, as_json)
+
+
+@app.command()
+def export(target: Path, as_json: Json = False) -> None:
+    """Copy the published marts into a new directory, without what may not be passed on."""
+    from warehouse.export import export as copy
+
+    version = published.current(settings().home)
+    if version is None:
+        raise SourceMissing("Nothing is published yet. Run 'dvina build' first.")
+    print_rows([vars(mart) for mart in copy(version, target)], as_json, f"exported to {target}")
 
 
 @app.command()

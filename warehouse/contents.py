@@ -23,6 +23,7 @@ select dataset, load_id, rule, "column", count(*) as row_count from quarantine.r
 # Name, query, and what the rows of a large one are parted by, in SQL that PostgreSQL knows, too.
 _OPS: Mapping[str, tuple[str, str]] = {
     "loads": ("select * exclude (committed_at) from ledger.loads", "left(load_id, 6)"),
+    "units": ("from ledger.units", "cast(unit_id - unit_id % 50000 as varchar)"),
     "decisions": ("from ledger.decisions", "cast(decision_no - decision_no % 50000 as varchar)"),
     "checks": ("from ledger.checks", "left(load_id, 6)"),
     "quarantine_counts": (_QUARANTINE, "left(load_id, 6)"),

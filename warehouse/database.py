@@ -174,6 +174,17 @@ def open_memory(scratch: Path, memory: str = DEFAULT_MEMORY) -> Iterator[duckdb.
         connection.close()
 
 
+@contextmanager
+def open_copy(path: Path, memory: str = DEFAULT_MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that only reads a warehouse of its own, which nobody writes any more."""
+    connection = duckdb.connect(path, read_only=True)
+    try:
+        _configure(connection, path.parent, memory)
+        yield connection
+    finally:
+        connection.close()
+
+
 def quote(identifier: str) -> str:
     """An identifier quoted for SQL."""
     return '"' + identifier.replace('"', '""') + '"'

@@ -6,6 +6,7 @@ WarehouseError
 ├── SchemaConflict    a contract's column cannot stand in the raw table as it is
 ├── UnknownLoad       no load of that name, or not in the state that was asked for
 ├── PublishFailed     a version could not be written, verified or switched
+├── NotPublished      nothing was published yet that could answer, or it does not tell enough
 └── BackupFailed      a backup could not be written, checked or brought back
 """
 
@@ -36,3 +37,7 @@ class BackupFailed(WarehouseError):
 
 class PublishFailed(WarehouseError):
     """Raised when a version could not be published; readers keep the former one."""
+
+
+class NotPublished(WarehouseError):
+    """Raised when no marts were published yet, or not with what a question needs."""

@@ -43,7 +43,7 @@ from warehouse.versions import (
 
 __all__ = [
     "DATABASE", "MANIFEST", "ROLLED_BACK", "Version", "Words", "clean", "current", "discard",
-    "roll_back", "switch", "write_aside",
+    "roll_back", "switch", "write_aside", "write_file",
 ]  # fmt: skip
 _MOST_LOADS = 1000  # of one dataset in the manifest; ops.decisions of the version has all
 
@@ -94,6 +94,18 @@ def write_aside(
     except PublishFailed:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def write_file(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Write the built marts and the ledger into a new file of the kind that is published.
+
+    Raises PublishFailed; nothing is published.
+    """
+    try:
+        write_database(connection, path, tables(connection, {}), views(connection, {}), None)
+    except (OSError, duckdb.Error) as error:
+        path.unlink(missing_ok=True)
+        raise PublishFailed(f"{path} could not be written: {error}.") from error
 
 
 def switch(home: Path, version: Version, keep: int) -> Version:

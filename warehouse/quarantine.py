@@ -55,19 +55,33 @@ def open_rows(home: Path, contract: Contract, origin: Landed) -> pa.Table:
     columns = ", ".join(
         f"source[{literal(name)}] as {quote(name)}" for name in contract.source_columns
     )
-    taken = [
-        path
-        for path in (home / "landing" / contract.dataset).glob("*/manifest.json")
-        if json.loads(path.read_text("utf-8"))["replay_of"] == origin.manifest.load_id
-        and side.load(home, path.parent.name) is not None
-    ]
-    segments = [literal(str(s)) for path in taken for s in path.parent.glob("segment-*.parquet")]
-    without = f"and row not in (select _row from {_parquet(segments)})" if segments else ""
+    without = _not_taken(home, origin)
     with open_memory(home) as connection:
         return connection.execute(
             f"select row as _row, {columns} from {_parquet([literal(str(origin.quarantine))])} "
             f"where rule <> 'malformed' {without} order by row"
         ).to_arrow_table()
+
+
+def left_of(home: Path, landed: Landed, limit: int) -> tuple[int, list[dict[str, Any]]]:
+    """How many refused rows of a load no replay has taken yet, and the first of them."""
+    left = f"from {_parquet([literal(str(landed.quarantine))])} where true"
+    left += f" {_not_taken(home, landed)}"
+    counted = _query(home, f"select count(*) as count {left}")
+    listed = f'select row, rule, "column", "value", source {left} order by row limit {limit:d}'
+    return int(counted[0]["count"]), _query(home, listed)
+
+
+def _not_taken(home: Path, origin: Landed) -> str:
+    """A condition on refused rows: no replay of their load took them."""
+    taken = [
+        path
+        for path in origin.folder.parent.glob("*/manifest.json")
+        if json.loads(path.read_text("utf-8"))["replay_of"] == origin.manifest.load_id
+        and side.load(home, path.parent.name) is not None
+    ]
+    segments = [literal(str(s)) for path in taken for s in path.parent.glob("segment-*.parquet")]
+    return f"and row not in (select _row from {_parquet(segments)})" if segments else ""
 
 
 def known_already(contract: Contract, origin: Landed, rows: pa.RecordBatch) -> pa.BooleanArray:

@@ -64,7 +64,10 @@ class Marts:
 def marts(tmp_path_factory: pytest.TempPathFactory) -> Marts:
     """Marts of the synthetic files below; built once."""
     folder = tmp_path_factory.mktemp("marts")
-    files = (*FILES, *((d, p.name, p.read_bytes()) for d in DOCUMENTS for p in synthetic(d)))
+    files = (
+        *FILES,
+        *((d, p.name, p.read_bytes()) for d in DOCUMENTS for p in synthetic(d)),
+    )
     if SAMPLES_FOLDER.is_dir():
         real = (("customs_comtrade_flows", "china_from_russia.csv", _china_from_russia()),)
         return built(folder, (*files, *real), "BLR-RUS,DEU-RUS")

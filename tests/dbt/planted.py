@@ -162,6 +162,8 @@ def _faults(
             yield f"{column} below the least", [{column: f"{given['minimum']} - 1"}]
         if given.get("maximum") is not None:
             yield f"{column} above the greatest", [{column: f"{given['maximum']} + 1"}]
+    elif kind == "revisions_add_up":
+        yield "rows that do not add up", [{"rows_after": "99"}]
     else:
         raise AssertionError(f"no fault is known for tests of kind {kind}")
 

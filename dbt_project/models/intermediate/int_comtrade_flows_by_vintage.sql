@@ -28,38 +28,10 @@ flows as (
 
 ),
 
--- the same flow stands as a total and, where a query asked for it, broken down in up to three ways:
--- the row of totals wins; without one, that breakdown which cuts the flow the fewest ways
-least_broken_down as (
-
-    select *
-    from flows
-    qualify
-        rank() over (
-            partition by
-                reporter_code, partner_code, flow_code, frequency, period, classification_code, commodity_code
-            order by
-                cast(has_second_partner as integer)
-                + cast(has_transport as integer)
-                + cast(has_customs_procedure as integer),
-                has_customs_procedure,
-                has_transport
-        ) = 1
-
-),
-
--- 2000 (water) stands beside 2100 (sea), which is a part of it
+-- the same flow stands as a total and, where a query asked for it, broken down in up to three ways
 main_modes as (
 
-    select *
-    from least_broken_down
-    qualify
-        not has_transport
-        or right(transport_code, 3) = '000'
-        or not bool_or(right(transport_code, 3) = '000') over (
-            partition by
-                reporter_code, partner_code, flow_code, frequency, period, classification_code, commodity_code
-        )
+    {{ counted_comtrade('flows') }}
 
 ),
 

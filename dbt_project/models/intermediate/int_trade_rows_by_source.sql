@@ -47,16 +47,9 @@ fcs as (
 
 ),
 
--- procedure 4 is the total of the others, where it stands
 comext_procedures as (
 
-    select *
-    from {{ ref('stg_comext__flows') }}
-    qualify
-        stat_procedure_code = '4'
-        or not bool_or(stat_procedure_code = '4') over (
-            partition by reporter_code, partner_code, flow_code, frequency, period, commodity_code
-        )
+    {{ counted_comext(ref('stg_comext__flows')) }}
 
 ),
 

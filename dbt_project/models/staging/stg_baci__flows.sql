@@ -9,6 +9,8 @@ source as (
 renamed as (
 
     select
+        _load_id,
+        _row,
         exporter_code,
         importer_code,
         record_kind,

@@ -9,6 +9,8 @@ source as (
 renamed as (
 
     select
+        _load_id,
+        _row,
         reporter_code,
         partner_code,
         coalesce(second_partner_code, '0') as second_partner_code,

@@ -9,6 +9,8 @@ source as (
 renamed as (
 
     select
+        _load_id,
+        _row,
         borrower_code,
         lender_code,
         series_code,

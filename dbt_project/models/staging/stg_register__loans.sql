@@ -9,6 +9,8 @@ source as (
 renamed as (
 
     select
+        _load_id,
+        _row,
         line_id,
         lender_code,
         borrower_code,

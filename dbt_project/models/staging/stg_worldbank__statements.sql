@@ -9,6 +9,8 @@ source as (
 renamed as (
 
     select
+        _load_id,
+        _row,
         as_of_date,
         loan_id,
         lender_code,

@@ -1,0 +1,161 @@
+"""From figures to landed rows, while the warehouse is locked: the rows must add up to the figures."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from dvina.explain import cells
+from tests.conftest import SAMPLES
+from tests.dbt.conftest import Marts, built
+from warehouse.lock import writer_lock
+
+PAIRS = "BLR-RUS,DEU-RUS"
+LOANS = ("loans_ids_flows", "loans_register", "loans_worldbank_statements")
+
+
+def ask(home: Path, *words: str, code: int = 0) -> Any:
+    """What ``dvina explain`` answers, in a process of its own; messages where it refuses."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "dvina", "explain", *words, "--json"],
+        env={**os.environ, "DVINA_HOME": str(home), "DVINA_PAIRS": PAIRS},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert ran.returncode == code, ran.stdout[-2000:] + ran.stderr[-3000:]
+    return json.loads(ran.stdout) if ran.stdout else ran.stderr
+
+
+@pytest.fixture(scope="module")
+def home(marts: Marts, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is published and landed, without the warehouse: nothing here may need it."""
+    target = tmp_path_factory.mktemp("explain") / "home"
+    for part in ("landing", "ops", "published", "archive"):
+        shutil.copytree(marts.home / part, target / part, symlinks=True)
+    return target
+
+
+@pytest.fixture(scope="module")
+def loans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped records of loans, which are real, and nothing else."""
+    files = [
+        (dataset, path.name, path.read_bytes())
+        for dataset in LOANS
+        for path in sorted((SAMPLES / dataset).glob("*.csv"))
+    ]
+    assert len(files) > 3
+    return built(tmp_path_factory.mktemp("loans"), tuple(files), PAIRS).home
+
+
+@pytest.mark.parametrize(
+    ("rooms", "mart"),
+    [
+        ("home", "mart_sector_trade"),
+        ("home", "mart_trade_mirror"),
+        ("home", "mart_sector_procurement"),
+        ("home", "mart_sector_cooperation"),
+        ("loans", "fct_loan_flows"),
+        ("loans", "mart_sector_loans"),
+        ("loans", "mart_sector_cooperation"),
+    ],
+)
+def test_every_cell_is_what_its_landed_rows_add_up_to(
+    rooms: str, mart: str, request: pytest.FixtureRequest
+) -> None:
+    told = ask(request.getfixturevalue(rooms), mart, "--limit", "3")
+    assert told["cell_count"] > 0
+    assert told["row_count"] >= len(told["rows"]) > 0
+    assert any(measure["cells"] for measure in told["proof"])
+    assert [m for m in told["proof"] if m["cells_that_differ"]] == []
+    for row in told["rows"]:
+        assert row["values"]
+        assert row["place"]
+        assert row["contributions"]
+    assert {row["load_id"] for row in told["rows"]} <= {load["load_id"] for load in told["loads"]}
+    assert all(len(load["source_sha256"]) == 64 for load in told["loads"])
+
+
+def test_a_cell_is_explained_while_a_writer_holds_the_warehouse(marts: Marts) -> None:
+    with writer_lock(marts.home, 5), duckdb.connect(marts.home / "warehouse.duckdb"):
+        told = ask(
+            marts.home, "mart_sector_trade", "--reporter", "BLR", "--partner", "RUS",
+            "--sector", "automotive", "--period=2019", "--flow", "X", "--limit", "50",
+        )  # fmt: skip
+    (cell,) = told["cells"]
+    # 870323: 60 in all, which wins over 20 + 40; 870421: 10 + 5
+    assert cell["value_usd"] == "75.00"
+    values = sorted(float(row["values"]["value_usd"]) for row in told["rows"])
+    assert values == [5.0, 10.0, 60.0]
+    assert [m["from_rows"] for m in told["proof"] if m["measure"] == "value_usd"] == ["75.00"]
+
+
+def test_what_finer_codes_tell_is_a_line_without_a_row(home: Path) -> None:
+    """CHN to BLR: TOTAL 1000, 8542 300 of it, 854231 200 of that: 700 have no product."""
+    told = ask(
+        home, "mart_sector_trade", "--reporter", "CHN", "--partner", "BLR", "--period", "2019",
+        "--sector", "unallocated",
+    )  # fmt: skip
+    assert told["cells"][0]["value_usd"] == "700.00"
+    assert [row["values"]["value_usd"] for row in told["rows"]] == ["1000.000"]
+    (line,) = told["without_a_row"]
+    assert float(line["value_original"]) == -300
+    assert line["counted_as"] == "told by finer codes"
+
+
+def test_a_figure_that_its_rows_do_not_give_is_told(home: Path, tmp_path: Path) -> None:
+    spoilt = tmp_path / "home"
+    shutil.copytree(home, spoilt, symlinks=True)
+    version = (spoilt / "published" / "current").resolve()
+    (version / "dvina.duckdb").chmod(0o600)
+    with duckdb.connect(version / "dvina.duckdb") as database:
+        database.execute(
+            "update marts.mart_sector_trade set value_original = value_original + 1 "
+            "where reporter_code = 'BLR' and partner_code = 'RUS' and period = '2019'"
+        )
+    told = ask(spoilt, "mart_sector_trade", "--reporter", "BLR", "--period", "2019", code=1)
+    differ = {m["measure"]: m["cells_that_differ"] for m in told["proof"]}
+    assert differ["value_original"] > 0
+    assert differ["product_rows"] == 0
+
+
+def test_an_indicator_says_that_it_is_no_sum_and_explains_its_inputs(home: Path) -> None:
+    told = ask(home, "mart_sector_trade_indicators", "--period", "2019", "--country", "BLR",
+               "--partner", "RUS", "--sector", "automotive_vehicles")  # fmt: skip
+    assert "does not add up" in told["not_additive"]
+    assert {inputs["mart"] for inputs in told["inputs"]} == {"mart_trade_mirror"}
+    for inputs in told["inputs"]:
+        assert inputs["row_count"] > 0
+        assert not any(measure["cells_that_differ"] for measure in inputs["proof"])
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["mart_nothing"], "mart_sector_trade"),
+        (["mart_sector_trade", "--colour", "red"], "--sector"),
+        (["mart_sector_trade", "--sector", "automotiv"], "automotive_vehicles"),
+        (["mart_sector_trade", "--reporter", "BLR' or true --"], "There is: "),
+        (["mart_sector_trade", "--sector"], "needs a value"),
+        (["mart_sector_trade", "--reporter", "CHN", "--partner", "CAN"], "not together"),
+        (["mart_supplier_participation"], "has no lineage"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_says_what_can(
+    home: Path, words: list[str], says: str
+) -> None:
+    assert says in ask(home, *words, code=2)
+
+
+def test_every_lineage_has_its_proof_and_covers_the_grain() -> None:
+    assert len(cells.explained()) >= 6
+    for name in cells.explained():
+        proof = (cells.LINEAGE / f"proof_{name}.sql").read_text("utf-8")
+        assert all(column in proof for column in cells.marts()[name].grain)
