@@ -6,7 +6,7 @@ SUPERSET := $(CURDIR)/.envs/superset
 export DO_NOT_TRACK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo demo-stream bi bi-environment soak test test-full test-long check bench bench-quick
+.PHONY: demo demo-stream bi bi-environment soak test test-full test-long check docs bench bench-quick
 
 demo: $(VENV)/.current
 	@DVINA_INBOX=$(CURDIR)/samples $(BIN)/dvina demo
@@ -37,6 +37,16 @@ test-full: $(VENV)/.current
 
 test-long: $(VENV)/.current
 	@$(BIN)/python -m pytest -m long -k "$(or $(SELECT),test)"
+
+# One page about models, columns and lineage that opens from the disk and loads nothing from elsewhere.
+DOCS := --project-dir dbt_project --profiles-dir dbt_project --target-path $(CURDIR)/var/docs \
+	--log-path $(CURDIR)/var/docs
+docs: export DVINA_WAREHOUSE := :memory:
+docs: $(VENV)/.current
+	@mkdir -p var/docs
+	@$(BIN)/dbt --quiet parse $(DOCS)
+	@$(BIN)/dbt --quiet docs generate --static --empty-catalog --no-compile $(DOCS)
+	@echo "$(CURDIR)/var/docs/static_index.html"
 
 bench: $(VENV)/.current
 	@$(BIN)/python -m bench
