@@ -8,15 +8,16 @@ ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=ne
 RUN python -m pip install --no-cache-dir --disable-pip-version-check "uv==${UV}"
 WORKDIR /opt/dvina
 COPY pyproject.toml uv.lock README.md LICENSE ./
-RUN uv sync --locked --no-dev --extra containers --no-install-project
+RUN uv sync --locked --no-dev --extra containers --extra postgres --no-install-project
 COPY dvina ./dvina
 COPY ingest ./ingest
 COPY warehouse ./warehouse
 COPY expectations ./expectations
 COPY dags ./dags
 COPY dbt_project ./dbt_project
+COPY bi ./bi
 COPY deploy ./deploy
-RUN uv sync --locked --no-dev --extra containers
+RUN uv sync --locked --no-dev --extra containers --extra postgres
 
 FROM ${PYTHON} AS dvina
 RUN groupadd --gid 50000 dvina \
@@ -46,11 +47,15 @@ RUN groupadd --gid 50000 dvina \
     && for place in superset dvina dvina/published; do \
            install --directory --owner dvina --group dvina --mode 0750 "/var/lib/$place"; done
 COPY --from=superset-locked /opt/superset /opt/superset
-COPY bi/superset /opt/dvina/bi/superset
-COPY deploy/init_superset.sh /opt/dvina/deploy/init_superset.sh
+COPY bi /opt/dvina/bi
+COPY deploy /opt/dvina/deploy
 ENV PATH=/opt/superset/.venv/bin:$PATH \
     SUPERSET_HOME=/var/lib/superset \
+    DVINA_BI_HOME=/var/lib/superset \
     SUPERSET_CONFIG_PATH=/opt/dvina/bi/superset/superset_config.py \
+    PYTHONPATH=/opt/dvina \
+    SCARF_ANALYTICS=False \
+    DO_NOT_TRACK=1 \
     PYTHONUNBUFFERED=1
 USER dvina
 WORKDIR /var/lib/superset
