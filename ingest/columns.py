@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from ingest.contract_column import Column
 from ingest.lookups import resolve
 from ingest.moments import parse_moments
+from ingest.text_arrays import has_byte, longest, trimmed
 
 _PERIOD = r"^[0-9]{4}(-(0[1-9]|1[0-2])|-Q[1-4])?$"
 _EXPONENT = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]{1,2}$"
@@ -48,7 +49,7 @@ def cast_column(
         if column.rounds and values.type != column.arrow_type:
             values, large = rounded(values, column, np.zeros(0, bool))
             _note(broken, "not_decimal", large)
-        if column.required:
+        if column.required and values.null_count:
             _note(broken, "missing", _mask(pc.is_null(values)))
         _note_bounds(column, None, values, broken)
         return Cast(values, tuple(broken))
@@ -76,16 +77,18 @@ def _cast_text_column(
     broken: list[tuple[str, np.ndarray]] = []
     if damaged:
         _note(broken, "encoding", _mask(pc.match_substring(text, "\ufffd")))
-    if _has_nul(text):
+    if has_byte(text, b"\x00"):
         _note(broken, "nul_byte", _mask(pc.match_substring(text, "\x00")))
-    _note(broken, "too_long", _mask(pc.greater(pc.binary_length(text), max_chars)))
+    if longest(text) > max_chars:
+        _note(broken, "too_long", _mask(pc.greater(pc.binary_length(text), max_chars)))
     if column.extract:
         text = _extract(text, column.extract)
     if column.trim:
-        text = pc.utf8_trim_whitespace(text)
+        text = trimmed(text)
     if column.decimal_mark != "." and column.type == "decimal":
         text = _with_point(text, column.decimal_mark)
-    text = pc.if_else(pc.is_in(text, pa.array(column.nulls)), None, text)
+    if _any(named_null := pc.is_in(text, pa.array(column.nulls, pa.string()))):
+        text = pc.if_else(named_null, None, text)
     if column.pad:
         text = _padded(text, column.pad)
     if column.values or column.lookup:
@@ -96,7 +99,7 @@ def _cast_text_column(
     if column.month_from_name:
         values, other = _with_month(values, column.month_from_name, name)
         _note(broken, "other_year_in_file_name", other)
-    if column.required:
+    if column.required and values.null_count:
         # A value that broke another rule is null by now; its first reason is kept by the caller.
         _note(broken, "missing", _mask(pc.is_null(values)))
     _note_bounds(column, text, values, broken)
@@ -176,11 +179,6 @@ def _note_bounds(
     if column.maximum is not None:
         bound = pa.scalar(column.maximum).cast(column.arrow_type)
         _note(broken, "above_maximum", _mask(pc.greater(values, bound)))
-
-
-def _has_nul(text: pa.Array) -> bool:
-    data = text.buffers()[-1]
-    return data is not None and b"\x00" in memoryview(data).tobytes()
 
 
 def _with_point(text: pa.Array, mark: str) -> pa.Array:

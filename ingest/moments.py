@@ -5,36 +5,30 @@ at the end for ``Z`` or an offset such as ``+03:00``: the moment is then told in
 no date of the calendar fits no layout.
 """
 
-import re
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.fixed_width import fixed_layout, parse_fixed
+
 _FRACTION = r"\.(?P<f>[0-9]{1,9})$"
 _OFFSET = r"(?P<sign>[+-])(?P<h>[01][0-9]|2[0-3]):?(?P<m>[0-5][0-9])$"
-# Layouts that Arrow casts without strptime: their length, and what stands between day and hour.
-_ISO = {
-    "%Y-%m-%dT%H:%M:%S": (19, "T"),
-    "%Y-%m-%d %H:%M:%S": (19, " "),
-    "%Y-%m-%dT%H:%M": (16, "T"),
-    "%Y-%m-%d %H:%M": (16, " "),
-    "%Y-%m-%d": (10, ""),
-}
 _MOMENT = pa.timestamp("us")
-_WIDTHS = {"%Y": 4, "%m": 2, "%d": 2}
 
 
 def parse_moments(text: pa.Array, layouts: tuple[str, ...]) -> pa.Array:
     """Timestamps in microseconds, null where the text is null or fits no layout."""
+    if text.null_count:
+        known = parse_moments(text.drop_null(), layouts)
+        return pc.replace_with_mask(pa.nulls(len(text), _MOMENT), text.is_valid(), known)
     moments = pa.nulls(len(text), _MOMENT)
     for layout in layouts:
-        left = pc.and_(pc.is_null(moments), pc.is_valid(text))
-        if not pc.any(left).as_py():
+        if not moments.null_count:
             break
-        if pc.all(left).as_py():
+        if moments.null_count == len(text):
             moments = _parsed(text, layout)
         else:
+            left = moments.is_null()
             places = pa.array(np.flatnonzero(left))
             moments = pc.replace_with_mask(moments, left, _parsed(text.take(places), layout))
     return moments
@@ -80,44 +74,9 @@ def _without_fraction(text: pa.Array) -> tuple[pa.Array, pa.Array]:
     return whole, six.cast(pa.int64()).cast(pa.duration("us"))
 
 
-def _as_iso_days(text: pa.Array, layout: str) -> pa.Array | None:
-    """Days of a layout of year, month and day as YYYY-MM-DD, null where the text does not fit.
-
-    None for other layouts. What stands in the places of digits is left to the cast.
-    """
-    pieces = re.split("(%[Ymd])", layout)
-    if sorted(pieces[1::2]) != ["%Y", "%d", "%m"] or "%" in "".join(pieces[::2]):
-        return None
-    at, fits, digits = 0, None, {}
-    for piece in pieces:
-        end = at + _WIDTHS.get(piece, len(piece))
-        if piece in _WIDTHS:
-            digits[piece] = pc.utf8_slice_codeunits(text, at, end)
-        elif piece:
-            same = pc.equal(pc.utf8_slice_codeunits(text, at, end), piece)
-            fits = same if fits is None else pc.and_(fits, same)
-        at = end
-    whole = pc.equal(pc.binary_length(text), at)
-    fits = whole if fits is None else pc.and_(fits, whole)
-    days = pc.binary_join_element_wise(*(digits[part] for part in ("%Y", "%m", "%d")), "-")
-    return pc.if_else(fits, days, None)
-
-
 def _by_layout(text: pa.Array, layout: str) -> pa.Array:
-    if layout in _ISO:
-        length, between = _ISO[layout]
-        fits = pc.equal(pc.binary_length(text), length)
-        if between:
-            fits = pc.and_(fits, pc.equal(pc.utf8_slice_codeunits(text, 10, 11), between))
-        try:
-            return pc.if_else(fits, text, None).cast(_MOMENT)
-        except pa.ArrowInvalid:
-            pass  # one of them is no date: each is looked at
-    elif (iso := _as_iso_days(text, layout)) is not None:
-        try:
-            return iso.cast(_MOMENT)
-        except pa.ArrowInvalid:
-            pass
+    if fixed := fixed_layout(layout):
+        return parse_fixed(text, fixed)
     parsed = pc.strptime(text, format=layout, unit="s", error_is_null=True)
     # strptime lets 31 February pass as 3 March: only what prints back the same is a date.
     same = pc.equal(pc.strftime(parsed, format=layout), text)

@@ -1,6 +1,7 @@
 """Dates and times by the layouts of a contract, offsets taken to UTC."""
 
-from datetime import UTC, datetime, timedelta, timezone
+import re
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pyarrow as pa
 import pytest
@@ -64,3 +65,38 @@ def test_any_moment_with_any_offset_is_the_one_of_the_standard_library(
     aware = datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds)
     utc = aware.replace(tzinfo=None).isoformat()
     assert parsed(aware.astimezone(zone).isoformat()) == [utc]
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.dates(date(1, 1, 1)).map(lambda day: f"{day:%m/%d/}{day.year:04d}"),
+            st.text("0123456789/ ", min_size=9, max_size=11),
+            st.none(),
+        )
+    )
+)
+def test_a_layout_of_fixed_places_takes_the_days_of_the_calendar_and_nothing_else(
+    texts: list[str | None],
+) -> None:
+    found = parse_moments(pa.array(texts, pa.string()), ("%m/%d/%Y 12:00:00 AM", "%m/%d/%Y"))
+    assert found.cast(pa.date32()).to_pylist() == [text and _day(text) for text in texts]
+
+
+def _day(text: str) -> date | None:
+    if not re.fullmatch("[0-9]{2}/[0-9]{2}/[0-9]{4}", text):
+        return None
+    try:
+        return date(int(text[6:]), int(text[:2]), int(text[3:5]))
+    except ValueError:
+        return None
+
+
+@pytest.mark.parametrize(
+    "text", ["12/31/2021", "12/31/2021 12:00:00 AM", "2021-12-31T00:00:00", "2021-12-31"]
+)
+def test_days_of_several_layouts_stand_beside_each_other(text: str) -> None:
+    layouts = ("%m/%d/%Y 12:00:00 AM", "%m/%d/%Y", "%Y-%m-%dT00:00:00", "%Y-%m-%d")
+    texts = pa.array([None, "02/29/2021", text, "", "01/02/2003"], pa.string()).slice(1)
+    told = parse_moments(texts, layouts).cast(pa.date32()).to_pylist()
+    assert told == [None, date(2021, 12, 31), None, date(2003, 1, 2)]
