@@ -7,7 +7,7 @@ bytes of the source.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -88,13 +88,15 @@ def _rows(folder: Path, manifest: Manifest) -> str:
 def _take_out_repeats(
     connection: duckdb.DuckDBPyConnection, contract: Contract, folder: Path, manifest: Manifest
 ) -> int:
-    columns = ", ".join(quote(column.name) for column in contract.columns)
     rows = _rows(folder, manifest)
+    # Rows that are the same have the same key: where no two keys are, nothing else is looked at.
+    if contract.key and not _suspects(connection, contract.key, rows):
+        return 0
     # Hashes first: whole rows are compared only where two hashes are the same.
-    connection.execute(
-        f"create temp table suspects as select hash({columns}) as h from {rows} "
-        "group by h having count(*) > 1"
-    )
+    names = tuple(column.name for column in contract.columns)
+    if not _suspects(connection, names, rows):
+        return 0
+    columns = _listed(names)
     connection.execute(
         f"create temp table repeats as select _row from {rows} "
         f"where hash({columns}) in (select h from suspects) "
@@ -113,6 +115,19 @@ def _take_out_repeats(
             aside.replace(path)
             (folder / _stats(name)).unlink(missing_ok=True)
     return count
+
+
+def _suspects(connection: duckdb.DuckDBPyConnection, names: tuple[str, ...], rows: str) -> int:
+    """Lay down in ``suspects`` which hashes of these columns several rows have; gives how many."""
+    made = connection.execute(
+        f"create or replace temp table suspects as select hash({_listed(names)}) as h from {rows} "
+        "group by h having count(*) > 1"
+    ).fetchone()
+    return int(made[0]) if made else 0
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(quote(name) for name in names)
 
 
 def _measure(
