@@ -42,6 +42,7 @@ def measuring(contract: Contract, folder: Path, load_id: str) -> Iterator[Callab
     ``seal`` then finds them measured. Raises WarehouseError when the disk refuses.
     """
     with open_memory(folder) as connection, ThreadPoolExecutor(1, "dvina-measure") as pool:
+        connection.execute("set threads = 1")  # a segment is small, and others work beside it
         waiting = []
         measure = partial(_measure_segment, connection, contract)
         try:

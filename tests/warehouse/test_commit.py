@@ -285,6 +285,14 @@ def test_a_warehouse_of_larger_blocks_is_written_as_it_is(engine: Engine) -> Non
     assert engine.ask("select block_size from pragma_database_size()") == [(262_144,)]
 
 
+def test_a_new_warehouse_keeps_text_in_the_newer_format(engine: Engine) -> None:
+    engine.load(*A)
+    told = engine.ask(
+        "select tags['storage_version'] from duckdb_databases() where path is not null"
+    )
+    assert told == [("v1.4.0+",)]
+
+
 def test_values_that_look_like_sql_are_only_values(
     home: Path, write: Write, tmp_path: Path
 ) -> None:
