@@ -30,6 +30,7 @@ from ingest.steps import reached
 
 EXACTLY = "="  # before a value of a scope that is no prefix
 _LONG_SCOPE = 200  # characters
+_BEGUN = ".begun-"
 MANIFEST, VERDICT, WRITER = "manifest.json", "verdict.json", "writer.json"
 QUARANTINE, UNITS = "quarantine.parquet", "units.parquet"
 STATS = "stats"  # <STATS>-<who measured>-<number of the segment>.parquet
@@ -114,11 +115,16 @@ class Workplace:
         self.dataset = dataset
         self.landing = landing
         self.folder = landing / ".work" / self.load_id
+        writer = _writer()
+        # Until its note is written the directory's name tells the writer: it may die any time.
+        begun = self.folder.with_name(f"{self.load_id}{_BEGUN}{_named(writer)}")
         try:
-            self.folder.mkdir(parents=True)
-            _write(self.folder / WRITER, json.dumps(_writer()))
+            begun.mkdir(parents=True)
+            reached("ingest.begun")
+            _write(begun / WRITER, json.dumps(writer))
+            begun.rename(self.folder)
         except OSError as error:
-            self.discard()
+            shutil.rmtree(begun, ignore_errors=True)
             raise storage_failed(dataset, self.load_id, error) from error
 
     def publish(self, manifest: Manifest) -> Landed:
@@ -267,11 +273,25 @@ def clean(landing: Path) -> int:
     """Remove work in progress whose writer is proven dead; returns how many were removed."""
     removed = 0
     for folder in (landing / ".work").glob("*"):
-        if folder.name.endswith(".gone") or not writer_lives(folder / WRITER):
+        if folder.name.endswith(".gone") or not _is_worked_on(folder):
             reached("clean.before_remove")
             shutil.rmtree(folder, ignore_errors=True)
             removed += 1
     return removed
+
+
+def _is_worked_on(folder: Path) -> bool:
+    _, begun, named = folder.name.partition(_BEGUN)
+    if not begun:
+        return writer_lives(folder / WRITER)
+    with suppress(ValueError):
+        pid, started, host = named.split("-", 2)
+        return host != os.uname().nodename or _runs(int(pid), float(started))
+    return writer_lives(folder / WRITER)
+
+
+def _named(writer: dict[str, Any]) -> str:
+    return f"{writer['pid']}-{writer['started']}-{writer['host']}"
 
 
 def writer_lives(note: Path) -> bool:
@@ -290,8 +310,12 @@ def writer_lives(note: Path) -> bool:
         return True
     if abs(writer["boot"] - psutil.boot_time()) > 120:  # the machine was started anew
         return False
+    return _runs(writer["pid"], writer["started"])
+
+
+def _runs(pid: int, started: float) -> bool:
     try:
-        return bool(abs(psutil.Process(writer["pid"]).create_time() - writer["started"]) < 1)
+        return bool(abs(psutil.Process(pid).create_time() - started) < 1)
     except psutil.NoSuchProcess:
         return False
 

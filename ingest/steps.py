@@ -10,6 +10,7 @@ import signal
 from collections import Counter
 
 STEPS = (
+    "ingest.begun",
     "ingest.fetched",
     "ingest.mid_segment",
     "ingest.segments_written",
