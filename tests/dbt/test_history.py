@@ -97,6 +97,7 @@ def test_a_revision_is_told_with_its_rows_and_values(story: Story) -> None:
     assert (measures["value_usd"]["before"], measures["value_usd"]["after"]) == (82.0, 92.0)
 
 
+@pytest.mark.long
 def test_marts_as_known_before_a_revision_are_those_published_then(story: Story) -> None:
     published = rows(story.home / "published" / "current.duckdb")
     target = story.home.parent / "as_known.duckdb"

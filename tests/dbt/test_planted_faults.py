@@ -105,6 +105,7 @@ def test_the_list_in_the_docs_is_what_was_seen(judged: list[Judged]) -> None:
     assert DOCS.read_text(encoding="utf-8") == text
 
 
+@pytest.mark.long
 def test_dbt_itself_tells_of_the_faults(copy: Copy, judged: list[Judged]) -> None:
     """All faults at once, and one run of dbt: none of their tests passes.
 

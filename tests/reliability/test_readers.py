@@ -30,6 +30,7 @@ class Read:
     wrong: list[str]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_eight_readers_get_whole_versions_only(
     prepared: Prepared, nursery: Nursery, tmp_path: Path, note: Note
