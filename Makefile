@@ -6,13 +6,20 @@ SUPERSET := $(CURDIR)/.envs/superset
 export DO_NOT_TRACK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo demo-stream bi bi-environment soak test test-full test-long check docs bench bench-quick
+.PHONY: demo demo-stream up down bi bi-environment soak test test-full test-long check docs bench bench-quick
 
 demo: $(VENV)/.current
 	@DVINA_INBOX=$(CURDIR)/samples $(BIN)/dvina demo
 
 demo-stream: $(VENV)/.current
 	@$(BIN)/dvina demo-stream
+
+# Airflow's servers on loopback, detached; DVINA_AIRFLOW_PORT names another port than 8080.
+up: $(VENV)/.current
+	@$(BIN)/python -m dvina.serving up
+
+down: $(VENV)/.current
+	@$(BIN)/python -m dvina.serving down
 
 # Superset with Dvina's dashboards on loopback, in an environment of its own.
 bi: $(VENV)/.current bi-environment
