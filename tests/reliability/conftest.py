@@ -1,13 +1,15 @@
 """What the tests of reliability share: children, prepared homes, and the table of what held.
 
-With ``DVINA_WRITE_DOCS=1`` the table is written to ``docs/reliability.md``; else it is printed.
+With ``DVINA_WRITE_DOCS=1`` the table goes to ``docs/reliability.md``, beside rows of tests that
+did not run this time; else it is printed.
 """
 
 import csv
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,53 +22,72 @@ from tests.reliability.processes import Nursery, nursery_in
 
 TOTALS = "customs_imf_totals"
 PAGE = PROJECT / "docs" / "reliability.md"
+KEPT = PAGE.with_suffix(".json")
 
 
 @dataclass
 class Table:
-    """Rows of the reliability page: area, fault, tries, outcome."""
+    """What this run tried, and which of its tests passed and failed."""
 
-    rows: list[tuple[str, str, int, str]]
-    long: bool = False
-    failed: int = 0
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    passed: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
 
-    def page(self) -> str:
-        """The page in Markdown."""
-        form, mark = ("long", "long or not long") if self.long else ("short", "not long")
-        lines = [
-            "# What held under faults",
+    def merged(self, kept: dict[str, Any]) -> dict[str, Any]:
+        """What former runs left, with the tests of this run in place of their former selves."""
+        ran = self.passed | self.failed
+        fresh = {(r["area"], r["fault"], r["tries"]) for r in self.rows}
+        former = [
+            row for row in kept["rows"]
+            if row["test"] not in ran and (row["area"], row["fault"], row["tries"]) not in fresh
+        ]  # fmt: skip
+        failed = sorted({t for t in kept["failed"] if t not in ran} | self.failed)
+        return {"failed": failed, "rows": [*former, *self.rows]}
+
+
+def page(told: dict[str, Any]) -> str:
+    """The page in Markdown."""
+    failed = ", ".join(f"`{name}`" for name in told["failed"]) or "none"
+    lines = [
+        "# What held under faults",
+        "",
+        "Written by the tests from `reliability.json`; do not edit. Make it anew, whole or in parts, with",
+        '`DVINA_WRITE_DOCS=1 .venv/bin/python -m pytest tests/reliability -m "long or not long"`.',
+        "",
+        "Nothing is simulated: processes are killed by SIGKILL, disks are small file systems,",
+        "files are hostile, and the data goes the whole way with the real gate, DuckDB and dbt.",
+        "A row is written only after its test passed, and stands until that test runs again.",
+        f"Tests that failed when they ran last: {failed}.",
+    ]
+    for area in sorted({row["area"] for row in told["rows"]}):
+        rows = [row for row in told["rows"] if row["area"] == area]
+        lines += [
             "",
-            f"Generated on {datetime.now(UTC):%Y-%m-%d} by the {form} form of the tests; do not edit.",
-            "Make it anew with",
-            f'`DVINA_WRITE_DOCS=1 .venv/bin/python -m pytest tests/reliability -m "{mark}"`.',
+            f"## {area}",
             "",
-            "Nothing is simulated: processes are killed by SIGKILL, disks are small file systems,",
-            "files are hostile, and the data goes the whole way with the real gate, DuckDB and dbt.",
-            "A row is written only after its test passed; "
-            f"{self.failed or 'no'} {'test' if self.failed == 1 else 'tests'} failed in this run.",
+            "| fault | tries | what happened | on |",
+            "|---|---|---|---|",
         ]
-        for area in dict.fromkeys(row[0] for row in self.rows):
-            lines += ["", f"## {area}", "", "| fault | tries | what happened |", "|---|---|---|"]
-            lines += [f"| {f} | {n} | {o} |" for a, f, n, o in self.rows if a == area]
-        return "\n".join(lines) + "\n"
+        lines += [f"| {r['fault']} | {r['tries']} | {r['outcome']} | {r['on']} |" for r in rows]
+    return "\n".join(lines) + "\n"
 
 
-_TABLE = Table([])
+_TABLE = Table()
 
 
 @pytest.fixture
 def note(request: pytest.FixtureRequest) -> Iterator[Callable[[str, int, str], None]]:
     """Notes a fault, how often it was tried and what happened; kept when the test passes."""
     area = str(request.module.AREA)
-    noted: list[tuple[str, str, int, str]] = []
+    noted: list[dict[str, Any]] = []
 
     def keep(fault: str, tries: int, outcome: str) -> None:
-        noted.append((area, fault, tries, outcome))
+        row = {"area": area, "fault": fault, "tries": tries, "outcome": outcome}
+        noted.append({**row, "on": f"{datetime.now(UTC):%Y-%m-%d}", "test": request.node.name})
 
     yield keep
-    if getattr(request.node, "passed", False):
+    if request.node.name in _TABLE.passed:
         _TABLE.rows += noted
-        _TABLE.long |= request.node.get_closest_marker("long") is not None
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -75,17 +96,20 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     outcome: Any = yield
     report = outcome.get_result()
     if report.when == "call":
-        item.passed = report.passed  # type: ignore[attr-defined]
-        _TABLE.failed += report.failed
+        (_TABLE.passed if report.passed else _TABLE.failed).add(item.name)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _page() -> Iterator[None]:
     yield
-    if _TABLE.rows and os.environ.get("DVINA_WRITE_DOCS") == "1":
-        PAGE.write_text(_TABLE.page(), encoding="utf-8")
-    elif _TABLE.rows:
-        print(f"\n{_TABLE.page()}")
+    if not _TABLE.rows:
+        return
+    if os.environ.get("DVINA_WRITE_DOCS") != "1":
+        print(f"\n{page(_TABLE.merged({'failed': [], 'rows': []}))}")
+        return
+    told = _TABLE.merged(json.loads(KEPT.read_text(encoding="utf-8")))
+    KEPT.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(page(told), encoding="utf-8")
 
 
 @pytest.fixture(scope="session", autouse=True)
