@@ -82,8 +82,8 @@ class View:
 
     @property
     def content(self) -> str:
-        """``view:digest`` of query and comments."""
-        return f"view:{digest([self.query, dict(self.comments)])}"
+        """``view:digest`` of query and comments; DuckDB spaces a query anew when it is read again."""
+        return f"view:{digest([''.join(self.query.split()), dict(self.comments)])}"
 
 
 def tables(connection: duckdb.DuckDBPyConnection, comments: Mapping[str, str]) -> tuple[Table, ...]:

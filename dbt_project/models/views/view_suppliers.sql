@@ -4,7 +4,7 @@ suppliers as (
 
     select
         participation.supplier_id,
-        coalesce(participation.organisation_name, 'name withheld or not told') as supplier_name,
+        coalesce(participation.organisation_name, 'name withheld or not told') as supplier_shown,
         participation.supplier_country_code,
         supplier_countries.country_name_en as supplier_country_name,
         participation.buyer_country_code,
