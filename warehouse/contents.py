@@ -82,7 +82,7 @@ class View:
 
     @property
     def content(self) -> str:
-        """``view:digest`` of query and comments; DuckDB spaces a query anew when it is read again."""
+        """``view:digest`` of query and comments; DuckDB spaces queries anew when it opens a file."""
         return f"view:{digest([''.join(self.query.split()), dict(self.comments)])}"
 
 
