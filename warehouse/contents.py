@@ -82,7 +82,7 @@ class View:
 
     @property
     def content(self) -> str:
-        """``view:digest`` of query and comments; DuckDB spaces queries anew when it opens a file."""
+        """``view:digest`` of query, but for its spaces, and comments."""
         return f"view:{digest([''.join(self.query.split()), dict(self.comments)])}"
 
 
