@@ -218,6 +218,7 @@ def _cast_decimal(column: Column, text: pa.Array) -> Typed:
         pass
     # Arrow counts leading zeros as digits; they are none.
     slim = pc.replace_substring_regex(_written_out(text), r"^([+-]?)0+([0-9])", r"\1\2")
+    slim = pc.replace_substring_regex(slim, r"^([+-]?)(\.[0-9])", r"\10\2")
     slim = pc.replace_substring_regex(slim, r"(\.[0-9]*?)0+$", r"\1")
     return _where(slim, pattern, column.arrow_type)
 

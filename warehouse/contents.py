@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import duckdb
 
@@ -68,7 +69,7 @@ class Table:
 
 @dataclass(frozen=True)
 class View:
-    """One view to publish, with its query as it is known to the warehouse."""
+    """One view to publish, with its query in one form, however it was written or kept."""
 
     schema: str
     name: str
@@ -82,8 +83,8 @@ class View:
 
     @property
     def content(self) -> str:
-        """``view:digest`` of query, but for its spaces, and comments."""
-        return f"view:{digest([''.join(self.query.split()), dict(self.comments)])}"
+        """``view:digest`` of query and comments."""
+        return f"view:{digest([self.query, dict(self.comments)])}"
 
 
 def tables(connection: duckdb.DuckDBPyConnection, comments: Mapping[str, str]) -> tuple[Table, ...]:
@@ -112,7 +113,7 @@ def views(connection: duckdb.DuckDBPyConnection, comments: Mapping[str, str]) ->
     ).fetchall()
     catalogue = str((connection.execute("select current_database()").fetchone() or ("",))[0])
     return tuple(
-        View(MARTS, name, _portable(sql, catalogue), _about(comments, MARTS, name))
+        View(MARTS, name, _portable(connection, sql, catalogue), _about(comments, MARTS, name))
         for name, sql in found
     )
 
@@ -181,7 +182,23 @@ def _about(comments: Mapping[str, str], schema: str, name: str) -> dict[str, str
     }
 
 
-def _portable(sql: str, catalogue: str) -> str:
-    """The query of a ``create view`` statement, without the name of the warehouse's catalogue."""
+def _portable(connection: duckdb.DuckDBPyConnection, sql: str, catalogue: str) -> str:
+    """The query of a ``create view`` statement, without the name of the warehouse's catalogue.
+
+    It is told anew from its parsed form: DuckDB spaces a view's text otherwise once its file has
+    been opened again.
+    """
     query = sql[sql.upper().index(" AS ") + 4 :].rstrip().rstrip(";")
-    return query.replace(f"{quote(catalogue)}.", "").replace(f"{catalogue}.{MARTS}.", f"{MARTS}.")
+    parsed = _one(connection, "select json_serialize_sql(?)", query)
+    plain = json.dumps(json.loads(parsed, object_hook=partial(_without_catalogue, catalogue)))
+    return _one(connection, "select json_deserialize_sql(?)", plain)
+
+
+def _without_catalogue(catalogue: str, node: dict[str, object]) -> dict[str, object]:
+    return {**node, "catalog_name": ""} if node.get("catalog_name") == catalogue else node
+
+
+def _one(connection: duckdb.DuckDBPyConnection, query: str, value: str) -> str:
+    row = connection.execute(query, [value]).fetchone()
+    assert row is not None, query
+    return str(row[0])

@@ -5,7 +5,7 @@ from decimal import Decimal, InvalidOperation
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.columns import Cast, cast_column
@@ -127,6 +127,8 @@ def test_whatever_text_comes_each_value_is_cast_or_marked(values: list[str]) -> 
 
 
 @given(st.lists(st.text("0123456789.,-+eE ", max_size=24), min_size=1, max_size=6))
+@example([".0", "malformed"])
+@example(["-.50", "+.500", ".", "1e1"])
 def test_a_decimal_that_passes_is_the_number_that_was_written(texts: list[str]) -> None:
     cast = _cast(_column("decimal"), *texts)
     for row, text in enumerate(texts):

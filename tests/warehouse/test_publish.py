@@ -234,3 +234,19 @@ def test_a_part_that_was_written_otherwise_is_told_and_not_published(
         _publish(home, 2)
     assert _read(home) == [(1,)]
     assert list((home / "published" / "versions").glob(".*")) == []
+
+
+def test_a_view_is_the_same_in_a_file_opened_again_and_another_by_one_space(home: Path) -> None:
+    def view(says: str) -> str:
+        return (
+            f"create or replace view marts.said as select '{says}' as says, "
+            "cast(n as decimal(18, 1)) as n from warehouse.marts.mart_toy"
+        )
+
+    _change(
+        home, "create or replace table marts.mart_toy as select 1 as n", view("warehouse.marts. x")
+    )
+    with open_warehouse(home) as connection:
+        assert publish.write_aside(connection, home, {"horizon": 1}) is None
+    _change(home, view("warehouse.marts.  x"))
+    assert _ask(home, "from dvina.marts.said") == [("warehouse.marts.  x", 1)]
