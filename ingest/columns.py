@@ -14,17 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.contract_column import Column
+from ingest.decimals import ROUNDING, Typed, read_type, rounded, settled
 from ingest.lookups import resolve
 from ingest.moments import parse_moments
 from ingest.text_arrays import has_byte, longest, trimmed
 
 _PERIOD = r"^[0-9]{4}(-(0[1-9]|1[0-2])|-Q[1-4])?$"
 _EXPONENT = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]{1,2}$"
-ROUNDING_DIGITS, ROUNDED_FROM = 38, 18  # digits in all and after the point, before rounding
 _NAN_FREE_INTEGER = r"^[+-]?[0-9]{1,18}$"
-
-
-Typed = tuple[pa.Array, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -46,9 +43,8 @@ def cast_column(
     """
     if pa.types.is_decimal(values.type):
         broken: list[tuple[str, np.ndarray]] = []
-        if column.rounds and values.type != column.arrow_type:
-            values, large = rounded(values, column, np.zeros(0, bool))
-            _note(broken, "not_decimal", large)
+        values, large = settled(column, values)
+        _note(broken, "not_decimal", large)
         if column.required and values.null_count:
             _note(broken, "missing", _mask(pc.is_null(values)))
         _note_bounds(column, None, values, broken)
@@ -104,23 +100,6 @@ def _cast_text_column(
         _note(broken, "missing", _mask(pc.is_null(values)))
     _note_bounds(column, text, values, broken)
     return Cast(values, tuple(broken))
-
-
-def read_type(column: Column) -> pa.DataType:
-    """The type in which a reader may hand over a decimal column."""
-    return pa.decimal128(ROUNDING_DIGITS, ROUNDED_FROM) if column.rounds else column.arrow_type
-
-
-def rounded(values: pa.Array, column: Column, bad: np.ndarray) -> Typed:
-    """Decimals of many digits at the column's scale, half to even; what is too large is bad."""
-    digits = min(column.precision - column.scale, ROUNDING_DIGITS - ROUNDED_FROM - 1)
-    bound = pa.scalar(Decimal(10) ** digits, values.type)
-    near = pc.round(values, ndigits=column.scale, round_mode="half_to_even")
-    large = _mask(pc.greater_equal(pc.abs(near), bound))
-    if large.any():
-        near = pc.if_else(pa.array(large), None, near)
-        bad = bad | large if len(bad) else large
-    return near.cast(column.arrow_type), bad
 
 
 def frequencies(periods: pa.Array) -> pa.Array:
@@ -205,7 +184,8 @@ def _cast_text(_: Column, text: pa.Array) -> Typed:
 
 def _cast_decimal(column: Column, text: pa.Array) -> Typed:
     if column.rounds:
-        noisy = replace(column, scale=ROUNDED_FROM, precision=ROUNDING_DIGITS, rounds=False)
+        many = {"precision": ROUNDING.precision, "scale": ROUNDING.scale}
+        noisy = replace(column, **many, rounds=False)
         values, bad = _cast_decimal(noisy, text)
         return rounded(values, column, bad)
     whole, scale = column.precision - column.scale, column.scale
@@ -213,7 +193,7 @@ def _cast_decimal(column: Column, text: pa.Array) -> Typed:
     large = rf"[0-9]{{1,{whole}}}(\.[0-9]{{0,{scale}}}0*)?|" if whole else ""
     pattern = rf"^[+-]?0*({large}{small})$"
     try:
-        return text.cast(column.arrow_type), np.zeros(0, bool)
+        return text.cast(read_type(column)).cast(column.arrow_type), np.zeros(0, bool)
     except pa.ArrowInvalid:
         pass
     # Arrow counts leading zeros as digits; they are none.

@@ -130,13 +130,18 @@ def complaints_of(column: Column) -> list[str]:
         complaints.append(f"column {column.name}: only text has 'pad'")
     if column.rounds and column.type != "decimal":
         complaints.append(f"column {column.name}: only decimals have 'rounds'")
-    if column.type == "decimal" and not 0 <= column.scale <= column.precision <= 38:
+    if column.type == "decimal" and not _holds(column):
         complaints.append(f"column {column.name}: decimal({column.precision},{column.scale})")
     if column.type == "list":
         complaints += _complaints_of_list(column)
     elif column.fields:
         complaints.append(f"column {column.name}: only a list has 'fields'")
     return complaints
+
+
+def _holds(column: Column) -> bool:
+    """True where 128 bits hold its numbers, at least one digit before the point among them."""
+    return 0 <= column.scale <= column.precision <= 38 and column.scale < 38
 
 
 def stray_conditions(columns: Sequence[Column]) -> Iterator[str]:

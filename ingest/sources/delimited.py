@@ -10,7 +10,6 @@ malformed, with their text; a file that is no delimited text at all is refused.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import pyarrow.csv as pacsv
 
 from ingest.containers import open_bytes
 from ingest.contract import Contract
+from ingest.decimals import narrowed, widened
 from ingest.errors import IngestError, SourceRefused
 from ingest.lookups import digest
 from ingest.records import RecordCounter
@@ -32,7 +32,7 @@ from ingest.sources.runs import end_of_run
 BLOCK_BYTES = 4 * 1024**2
 MAX_RECORD_BYTES = 1024**2
 MAX_MALFORMED, MAX_TEXT = 10_000, 4_000
-PARSER = "delimited 1"  # another number whenever a block would be parsed or cast otherwise
+PARSER = "delimited 2"  # another number whenever a block would be parsed or cast otherwise
 MANY_VALUES = 0.3  # distinct values per row from which a dictionary costs more than it saves
 _DICTIONARY = pa.dictionary(pa.int32(), pa.binary())
 Decimals = Mapping[str, pa.DataType]  # columns that are read as decimals at once
@@ -156,12 +156,12 @@ class DelimitedText:
         types: dict[str, pa.DataType] = {
             name: pa.binary() if name in self._plain else _DICTIONARY for name in layout.wanted
         }
-        types |= decimals
+        types |= {name: narrowed(kind) for name, kind in decimals.items()}
         table = self._read(
             block, None, column_types=types, include_columns=[*types, *layout.trailing],
             decimal_point=mark, null_values=list(layout.nulls),
         )  # fmt: skip
-        columns = [self._column(name, table.column(name)) for name in types]
+        columns = [self._column(name, table.column(name), decimals) for name in types]
         self._marks = (mark, *(other for other in layout.marks if other != mark))
         return RawBatch(
             pa.RecordBatch.from_arrays(columns, list(types)),
@@ -183,11 +183,10 @@ class DelimitedText:
         rows = _numbers(given, columns.num_rows, bad)
         return RawBatch(columns, rows, _placed(bad, given), damaged, self._name)
 
-    def _column(self, name: str, chunks: pa.ChunkedArray) -> pa.Array:
+    def _column(self, name: str, chunks: pa.ChunkedArray, decimals: Decimals) -> pa.Array:
         array = chunks.chunk(0) if chunks.num_chunks else pa.array([], chunks.type)
         if pa.types.is_decimal(array.type):
-            _check_digits(array)
-            return array
+            return widened(array, decimals[name])
         if pa.types.is_dictionary(array.type):
             if len(array.dictionary) > MANY_VALUES * len(array) + 1_000:
                 self._plain.add(name)
@@ -277,15 +276,6 @@ def _numbers(given: int, count: int, bad: list[Malformed]) -> pa.Int64Array:
 
 def _placed(bad: list[Malformed], given: int) -> tuple[Malformed, ...]:
     return tuple(replace(m, row=m.row + given) for m in bad)
-
-
-def _check_digits(values: pa.Array) -> None:
-    """Raise ArrowInvalid where a value has more digits than its type, which pyarrow lets pass."""
-    kind = values.type
-    span = pc.min_max(values).as_py()
-    bound = Decimal(10) ** (kind.precision - kind.scale)
-    if span["max"] is not None and max(abs(span["min"]), abs(span["max"])) >= bound:
-        raise pa.ArrowInvalid("more digits than the type has")
 
 
 def _all(condition: pa.Array) -> bool:

@@ -36,7 +36,7 @@ CONCEPTS = {  # our column -> the concept, and what of it: creditors' numbers sa
     "series_code": ("Series", "id"),
     "year": ("Time", "id"),
 }
-_NUMBER = pa.decimal128(38, 18)
+_NUMBER = pa.decimal256(58, 18)  # a number that it refuses is taken as text
 _ITEM = re.compile(rb'"variable"\s*:\s*\[')
 _NO_VALUE = re.compile(rb'\]\s*,\s*"value"\s*:\s*null|"value"\s*:\s*null\s*,\s*"variable"\s*:')
 _ESCAPED, _STRING = re.compile(rb"\\."), re.compile(rb'"[^"]*"')

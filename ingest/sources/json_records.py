@@ -17,9 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json as pajson
 
-from ingest.columns import read_type
 from ingest.containers import open_bytes
 from ingest.contract import Contract, Limits
+from ingest.decimals import read_type
 from ingest.errors import SchemaDrift, SourceRefused
 from ingest.sources import Kind, Malformed, Part, RawBatch
 from ingest.sources.json_scan import AnswerScanner, Block

@@ -14,16 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pajson
 
-from ingest.columns import read_type
 from ingest.contract import Contract
 from ingest.contract_column import FILE_NAME, Column
+from ingest.decimals import read_type
 
 Path = tuple[str, ...]  # keys from the record on, ITEM for the items of a list
 ITEM = "[]"
 _CHANGED = re.compile(r"Column\(/(.+)\) changed from (\w+) to (\w+) in row")
 # A text that comes as a number is one without a point: identifiers, codes.
 _LEARNT = {"number": pa.decimal128(38, 0), "boolean": pa.bool_()}
-_WIDE = 76  # digits of the decimals that are parsed: 128 bits would overflow silently
+_WIDE = 76  # digits of the decimals that are parsed, before and after the point
 
 
 class Unshaped(Exception):
@@ -128,7 +128,8 @@ def _type(column: Column, path: Path, types: Mapping[Path, pa.DataType]) -> pa.D
             return pa.list_(types.get(inner, pa.string()))
         return pa.list_(pa.struct(list(_fields(column.fields, inner, types))))
     if column.type == "decimal":
-        return pa.decimal256(_WIDE, read_type(column).scale)
+        scale = read_type(column).scale
+        return pa.decimal256(_WIDE - scale, scale)
     if column.type == "integer":
         return pa.int64()
     return types.get(path, pa.string())

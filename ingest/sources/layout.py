@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from ingest.columns import read_type
 from ingest.contract import Contract
 from ingest.contract_column import Column
+from ingest.decimals import exact_type
 from ingest.errors import SchemaDrift, SourceRefused
 
 HEADER_BYTES = 64 * 1024
@@ -73,7 +73,7 @@ def read_layout(contract: Contract, name: str, head: bytes, chunks: Iterable[byt
         encoding,
         tuple(names),
         tuple(n for n in names if n in contract.source_columns and n not in decimals),
-        {n: read_type(column) for n, column in decimals.items()},
+        {n: exact_type(column) for n, column in decimals.items()},
         first.nulls if first else (),
         _marks(first.decimal_mark if first else ".", delimiter),
         drift,

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pajson
 
-from ingest.columns import read_type
 from ingest.contract import Contract
 from ingest.contract_column import DEFAULT_NULLS, Column
+from ingest.decimals import read_type
 from ingest.sources import Malformed, RawBatch
 
 Payloads = Sequence[bytes | None]
