@@ -17,6 +17,7 @@ from bench.generate_customs import FIRST_YEAR, answers, dump
 from bench.generate_loans import statements
 from bench.generate_ocds import releases
 from bench.harness import DATA, BenchError, Side, Work, fresh, in_turns, run
+from bench.marts import marts_increment, marts_memory, marts_overhead
 from bench.publishing import publish_change
 from bench.server import serving
 from bench.stream_rows import stream_json, stream_latency
@@ -306,6 +307,9 @@ ROWS: dict[str, Callable[[Plan], Iterator[Result]]] = {
         stream_json,
         stream_latency,
         loans_statement,
+        marts_increment,
+        marts_overhead,
+        marts_memory,
     )
 }
 
