@@ -58,9 +58,9 @@ def build_as_known(settings: Settings, moment: str, target: Path) -> Known:
                 ensure_tables(connection, contract)
             arguments = ["build", "--full-refresh", "--exclude-resource-type", "unit_test"]
             told = {**variables(settings), "touched_years": None}
-            failure = run_models(place / FILE, settings.home / "dbt" / "as_known", arguments, told)
-            if failure is not None:
-                return Known("failed", horizon, failure)
+            ran = run_models(place / FILE, settings.home / "dbt" / "as_known", arguments, told)
+            if ran.failure is not None:
+                return Known("failed", horizon, ran.failure)
             lay_quality_marts(connection, contracts)
             aside = target.with_name(f".{target.name}.{place.name[-8:]}.part")
             publish.write_file(connection, aside)

@@ -9,9 +9,9 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -26,16 +26,17 @@ from dvina.terms import terms_of_marts, with_terms
 from expectations.gate import judge_marts, warm
 from expectations.report import Report
 from ingest.contract import dataset_names, load_contract
-from warehouse import builds, publish, side
+from warehouse import builds, publish, side, standing
 from warehouse.commit import commit_pending
-from warehouse.contents import columns
-from warehouse.database import FILE, open_warehouse
+from warehouse.contents import Held, columns
+from warehouse.database import FILE, open_copy, open_warehouse
 from warehouse.errors import PublishFailed
 from warehouse.lock import writer_lock
 from warehouse.mart_figures import MartFigures, mart_figures
 from warehouse.postgres import publish_to_postgres
-from warehouse.quality_marts import lay_quality_marts
+from warehouse.quality_marts import QUALITY_MARTS, lay_quality_marts
 from warehouse.revisions import note_revisions
+from warehouse.standing import Written
 from warehouse.tables import ensure_tables
 
 RESTATED = "source:accepted.revisions+"  # what any load may have restated
@@ -62,37 +63,39 @@ def build_and_publish(settings: Settings, *, force: bool = False) -> BuildOutcom
     """Build when something changed, publish when the marts changed; raises LockTimeout."""
     outcome = _build(settings, force=force)
     at_once(settings)
-    _bring_to_postgres(settings, outcome)
-    return outcome
+    return _after(settings, outcome)
 
 
 def _build(settings: Settings, *, force: bool) -> BuildOutcome:
     warm()  # importing Great Expectations takes seconds: not under the lock
     inputs = _inputs(settings)
+    contracts = [load_contract(dataset) for dataset in dataset_names()]
     with (
         writer_lock(settings.home, settings.lock_wait_s),
         open_warehouse(settings.home, settings.memory_limit) as connection,
     ):
-        for dataset in dataset_names():
-            ensure_tables(connection, load_contract(dataset))
+        for contract in contracts:
+            ensure_tables(connection, contract)
         commit_pending(connection, settings.home, load_contract)
-        note_revisions(connection, map(load_contract, dataset_names()))
         publish.clean(settings.home)
-        if not force and builds.is_built(connection, inputs):
-            return _publish(settings, connection, _horizon(connection))
-        reach = None if force else reached_by(builds.changed_slices(connection, inputs))
-        build = builds.begin(connection, inputs)
-        try:
-            with _committing(settings, connection):
-                failure = _run_dbt(settings, reach)
-        except BaseException:
-            builds.end(connection, build, succeeded=False)
-            raise
-        builds.end(connection, build, succeeded=failure is None)
-        if failure is not None:
-            _note(settings, "failed", failure)
-            return BuildOutcome("failed", build.horizon, failure)
-        return _publish(settings, connection, build.horizon)
+        held = standing.take(connection, settings.home)
+        with _committing(settings, connection):
+            if not force and builds.is_built(connection, inputs):
+                return _publish(settings, connection, _horizon(connection), held)
+            reach = None if force else reached_by(builds.changed_slices(connection, inputs))
+            build = builds.begin(connection, inputs)
+            try:
+                note_revisions(connection, contracts)
+                failure, written = _run_dbt(settings, reach)
+            except BaseException:
+                builds.end(connection, build, succeeded=False)
+                raise
+            builds.end(connection, build, succeeded=failure is None)
+            if failure is not None:
+                _note(settings, "failed", failure)
+                return BuildOutcome("failed", build.horizon, failure)
+            held = standing.without(held, written) if written is not None else {}
+            return _publish(settings, connection, build.horizon, held)
 
 
 def publish_built(settings: Settings) -> BuildOutcome:
@@ -105,13 +108,16 @@ def publish_built(settings: Settings) -> BuildOutcome:
         last = connection.execute("select state from ledger.builds order by noted_at desc limit 1")
         if last.fetchone() != ("reached",):
             raise PublishFailed("The last build did not succeed. Run 'dvina build' first.")
-        outcome = _publish(settings, connection, _horizon(connection))
-    _bring_to_postgres(settings, outcome)
-    return outcome
+        standing.take(connection, settings.home)  # what is asked for by hand is measured whole
+        outcome = _publish(settings, connection, _horizon(connection), {})
+    return _after(settings, outcome)
 
 
 def _publish(
-    settings: Settings, connection: duckdb.DuckDBPyConnection, horizon: int
+    settings: Settings,
+    connection: duckdb.DuckDBPyConnection,
+    horizon: int,
+    held: Mapping[str, Held],
 ) -> BuildOutcome:
     contracts = [load_contract(dataset) for dataset in dataset_names()]
     lay_quality_marts(connection, contracts)
@@ -123,13 +129,15 @@ def _publish(
         "terms": terms,
     }
     words = words_of(read_manifest(settings.home), contracts, columns(connection))
-    version = publish.write_aside(connection, settings.home, facts, with_terms(words, terms))
+    held = standing.without(held, dict.fromkeys(QUALITY_MARTS))
+    words = with_terms(words, terms)
+    version = publish.write_aside(connection, settings.home, facts, words, held)
     if version is None:
         former = side.status(settings.home).get("last_build") or {}
         unchanged = "the marts are as they were published"
         kept = {key: former[key] for key in ("doubts", "marts") if key in former}
         _note(settings, "unchanged", unchanged, **kept)
-        return BuildOutcome("unchanged", horizon, unchanged, marts=mart_figures(connection))
+        return BuildOutcome("unchanged", horizon, unchanged)
     report = judge_marts(version.database, version.version_id)
     if report.outcome != "passed":
         publish.discard(version)
@@ -137,15 +145,22 @@ def _publish(
         return BuildOutcome("failed", horizon, report.summary())
     published = publish.switch(settings.home, version, settings.keep_versions)
     note_of_build(settings.home, report, published.version_id)
-    message, marts = f"version {published.version_id}", mart_figures(connection)
-    return BuildOutcome("published", horizon, message, published.version_id, marts)
+    message = f"version {published.version_id}"
+    return BuildOutcome("published", horizon, message, published.version_id)
 
 
-def _bring_to_postgres(settings: Settings, outcome: BuildOutcome) -> None:
-    """Bring the current version into PostgreSQL where one is set; the lock is free again."""
+def _after(settings: Settings, outcome: BuildOutcome) -> BuildOutcome:
+    """What is done with the current version once the lock is free again.
+
+    It is read for its figures, and brought to PostgreSQL where one is set.
+    """
     version = publish.current(settings.home)
-    if settings.postgres_uri and version and outcome.state != "failed":
+    if version is None or outcome.state == "failed":
+        return outcome
+    if settings.postgres_uri:
         publish_to_postgres(version, settings.postgres_uri)
+    with open_copy(version.database, settings.memory_limit) as reader:
+        return replace(outcome, marts=mart_figures(reader))
 
 
 def note_of_build(home: Path, report: Report, version_id: str) -> None:
@@ -193,14 +208,15 @@ def _committing(settings: Settings, connection: duckdb.DuckDBPyConnection) -> It
         thread.join()
 
 
-def _run_dbt(settings: Settings, reach: Reach | None) -> str | None:
-    """Run ``dbt build`` for what changes can reach, or for all; returns what failed, or None.
+def _run_dbt(settings: Settings, reach: Reach | None) -> tuple[str | None, Written | None]:
+    """Run ``dbt build`` for what changes can reach, or for all.
 
-    A model is built again when a dataset above it changed, and of a model that is kept up to date
-    only the partitions that changed.
+    Returns what failed, or None, and what was written to; None for all of it. A model is built
+    again when a dataset above it changed, and of a model that is kept up to date only the
+    partitions that changed.
     """
     if reach is not None and not reach.datasets:
-        return None
+        return None, {}
     arguments = ["build", *(p for kind in LEFT_OUT for p in ("--exclude-resource-type", kind))]
     told = variables(settings)
     if reach is None:
@@ -208,7 +224,8 @@ def _run_dbt(settings: Settings, reach: Reach | None) -> str | None:
     else:
         arguments += ["--select", *reach.selection(), RESTATED]
         told |= reach.variables()
-    return run_models(settings.home / FILE, settings.home / "dbt", arguments, told)
+    ran = run_models(settings.home / FILE, settings.home / "dbt", arguments, told)
+    return ran.failure, reach.written(ran.written) if reach else None
 
 
 def _inputs(settings: Settings) -> str:

@@ -1,7 +1,6 @@
 """Looks an installation over without the lock: what is wrong, and what to do about it."""
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from ingest.contract import dataset_names, load_contract
 from ingest.errors import IngestError
 from ingest.landing import check_segments, landed_loads
 from warehouse import publish, side
+from warehouse.sums import first_difference
 
 _LEAST_FREE = 1024**3
 
@@ -79,9 +79,15 @@ def _published(home: Path) -> Iterator[Finding]:
     if version is None:
         yield Finding("published", True, "nothing yet; run 'dvina build'")
         return
-    sums = json.loads((version.folder / publish.MANIFEST).read_text("utf-8"))["sha256"]
+    sums, of_blocks = version.manifest["sha256"], version.manifest.get("sha256_of_blocks")
+    at = first_difference(version.database, of_blocks[publish.DATABASE]) if of_blocks else None
+    if at is not None:
+        told = f"{publish.DATABASE} differs from byte {at} on; run 'dvina publish --rollback'"
+        yield Finding("published", False, told)
     for name, expected in sums.items():
         with (version.folder / name).open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != expected:
                 yield Finding("published", False, f"{name} differs; run 'dvina publish --rollback'")
-    yield Finding("published", True, f"version {version.version_id}, {len(sums)} files")
+    yield Finding(
+        "published", True, f"version {version.version_id}, {len(sums)} files and the database"
+    )

@@ -3,7 +3,10 @@
 import json
 import logging
 import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dvina.settings import PROJECT, Settings
 from ingest.steps import reached
@@ -11,10 +14,18 @@ from ingest.steps import reached
 DBT_PROJECT = PROJECT / "dbt_project"
 
 
+@dataclass(frozen=True)
+class Ran:
+    """What dbt did: what failed, or None, and the ``meta`` of each table it may have written to."""
+
+    failure: str | None
+    written: Mapping[str, Mapping[str, Any]]
+
+
 def run_models(
     database: Path, out: Path, arguments: list[str], variables: dict[str, object]
-) -> str | None:
-    """Run dbt with some arguments over ``database``; returns what failed, or None.
+) -> Ran:
+    """Run dbt with some arguments over ``database``.
 
     ``out`` gets dbt's artefacts and logs. Unit tests of the models prove the models, not the data:
     they run in the project's tests.
@@ -34,13 +45,19 @@ def run_models(
         answer = dbtRunner(callbacks=[_mid_models]).invoke(every)
     finally:
         DuckDBConnectionManager.close_all_connections()
-    if answer.success:
-        return None
-    if answer.exception is not None:
-        return f"dbt stopped: {answer.exception}. See {out / 'logs' / 'dbt.log'}."
-    failed = [r for r in getattr(answer.result, "results", []) if r.status in ("error", "fail")]
+    results = getattr(answer.result, "results", [])
+    made = [r.node for r in results if r.node.resource_type in ("model", "seed", "snapshot")]
+    written = {node.alias: dict(node.config.meta or {}) for node in made}
+    return Ran(None if answer.success else _failure(answer.exception, results, out), written)
+
+
+def _failure(exception: BaseException | None, results: Sequence[Any], out: Path) -> str:
+    log = out / "logs" / "dbt.log"
+    if exception is not None:
+        return f"dbt stopped: {exception}. See {log}."
+    failed = [r for r in results if r.status in ("error", "fail")]
     told = "; ".join(f"{r.node.name}: {r.message}" for r in failed[:3])
-    return f"{len(failed)} of dbt's models or tests failed: {told}. See {out / 'logs' / 'dbt.log'}."
+    return f"{len(failed)} of dbt's models or tests failed: {told}. See {log}."
 
 
 def variables(settings: Settings) -> dict[str, object]:

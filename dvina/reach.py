@@ -12,6 +12,7 @@ All others are made anew from tables that are kept up, or are small.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ingest.contract import load_contract
 from warehouse.builds import touched_years
@@ -38,6 +39,15 @@ class Reach:
         """The partitions as variables of dbt."""
         loans = {"pairs": self.pairs, "months": self.months, "whole": self.whole}
         return {"touched_years": self.years, "touched_loans": loans}
+
+    def written(self, models: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[int, ...] | None]:
+        """The years that may have changed in tables that dbt made, by their ``meta``; None: all."""
+        told: dict[str, tuple[int, ...] | None] = {}
+        for name, meta in models.items():
+            later = range(int(meta.get("touched_later", 0)) + 1)
+            by_year = meta.get("touched_by") == "period"
+            told[name] = tuple(y + k for y in self.years for k in later) if by_year else None
+        return told
 
     def selection(self) -> list[str]:
         """dbt's names for the models that read the datasets, and all that read those."""

@@ -189,14 +189,21 @@ def test_the_doctor_finds_an_installation_well_and_a_damaged_one_ill(
 ) -> None:
     assert demo[0].run("doctor").returncode == 0
     segment = next((demo[0].home / "landing").rglob("segment-*.parquet"))
-    good = segment.read_bytes()
-    segment.write_bytes(good[:40])
-    try:
-        done = demo[0].run("doctor")
-    finally:
-        segment.write_bytes(good)
-    assert done.returncode == 3
-    assert "a segment cannot be read" in done.stdout
+    database = (demo[0].home / "published" / "current" / "dvina.duckdb").resolve()
+    for path, told in (
+        (segment, "a segment cannot be read"),
+        (database, "dvina.duckdb differs from byte 0 on"),
+    ):
+        good, mode = path.read_bytes(), path.stat().st_mode
+        path.chmod(0o644)
+        path.write_bytes(good[:40] + b"?" + good[41:] if path == database else good[:40])
+        try:
+            done = demo[0].run("doctor")
+        finally:
+            path.write_bytes(good)
+            path.chmod(mode)
+        assert done.returncode == 3
+        assert told in done.stdout
 
 
 def test_nothing_of_a_masked_or_private_kind_is_published(demo: tuple[Installation, str]) -> None:

@@ -2,13 +2,14 @@
 
 A table is cut into parts (years of a mart, months of the ledger) once it is large, so that a
 publish writes only the parts that changed. A fingerprint is the number of rows and the sum of
-their hashes; it does not depend on their order.
+their hashes; it does not depend on their order. Of parts that nothing was written to since a
+version was published, the fingerprints of that version hold.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import duckdb
@@ -17,7 +18,8 @@ from warehouse.database import literal, quote
 
 MARTS, OPS = "marts", "ops"
 PARTED_ROWS = 100_000  # smaller tables are one part: many small files cost more than they save
-WHOLE = "all"
+BY_PERIOD_ROWS = 2_000_000  # larger marts are parted by their periods, not only by years
+WHOLE, EMPTY = "all", "0:"  # the one part of a table that is not cut, and of one without rows
 _QUARANTINE = """
 select dataset, load_id, rule, "column", count(*) as row_count from quarantine.rows group by all
 """
@@ -29,7 +31,18 @@ _OPS: Mapping[str, tuple[str, str]] = {
     "checks": ("from ledger.checks", "left(load_id, 6)"),
     "quarantine_counts": (_QUARANTINE, "left(load_id, 6)"),
 }
-_YEAR = "case when left(period, 1) in ('1', '2') then left(period, 4) else 'undated' end"
+_DATED = "case when left(period, 1) in ('1', '2') then left(period, {}) else 'undated' end"
+_YEAR, _PERIOD = _DATED.format(4), _DATED.format(7)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a published version says of a table, and the years written to since."""
+
+    columns: Mapping[str, str]
+    parted_by: str
+    parts: Mapping[str, str]
+    stale: tuple[str, ...] = ()  # parts of which the names begin so
 
 
 @dataclass(frozen=True)
@@ -52,9 +65,8 @@ class Table:
     @property
     def content(self) -> str:
         """``rows:digest`` of rows, columns and comments."""
-        rows = sum(int(part.split(":")[0]) for part in self.parts.values())
         told = [dict(self.columns), dict(self.parts), dict(self.comments), self.parted_by]
-        return f"{rows}:{digest(told)}"
+        return f"{rows_of(self.parts)}:{digest(told)}"
 
     def of(self, parts: tuple[str, ...] | None, source: str) -> str:
         """A query of those parts of ``source``; None means all."""
@@ -64,7 +76,14 @@ class Table:
 
     def part_in(self, parts: tuple[str, ...]) -> str:
         """The condition that a row lies in one of the parts."""
-        return f"{self.parted_by} in ({', '.join(map(literal, parts))})"
+        exact = f"{self.parted_by} in ({', '.join(map(literal, parts))})"
+        dated = self.parted_by in (_YEAR, _PERIOD) and all(part[0].isdecimal() for part in parts)
+        return f"{_from_to(min(parts), max(parts))} and {exact}" if dated and parts else exact
+
+
+def _from_to(first: str, last: str) -> str:
+    """A condition that DuckDB holds against the least and greatest period of each row group."""
+    return f"period >= {literal(first)} and period < {literal(last + ':')}"
 
 
 @dataclass(frozen=True)
@@ -87,10 +106,23 @@ class View:
         return f"view:{digest([self.query, dict(self.comments)])}"
 
 
-def tables(connection: duckdb.DuckDBPyConnection, comments: Mapping[str, str]) -> tuple[Table, ...]:
-    """All tables to publish, marts first; ``comments`` by schema.table and schema.table.column."""
+def tables(
+    connection: duckdb.DuckDBPyConnection,
+    comments: Mapping[str, str],
+    held: Mapping[str, Held] | None = None,
+) -> tuple[Table, ...]:
+    """All tables to publish, marts first; ``comments`` by schema.table and schema.table.column.
+
+    ``held`` says by schema.table what need not be measured again.
+    """
+    held = held or {}
     found = [
-        _measured(connection, Table(MARTS, name, f"from {MARTS}.{quote(name)}", {}), _YEAR)
+        _measured(
+            connection,
+            Table(MARTS, name, f"from {MARTS}.{quote(name)}", {}),
+            "",
+            held.get(f"{MARTS}.{name}"),
+        )
         for (name,) in connection.execute(
             "select table_name from duckdb_tables() where schema_name = ? "
             "and database_name = current_database() order by 1",
@@ -133,13 +165,13 @@ def columns(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
 def fingerprints(
     connection: duckdb.DuckDBPyConnection, source: str, columns: Mapping[str, str], part: str
 ) -> dict[str, str]:
-    """Part -> rows:hash of what ``source`` (beginning with ``from``) gives."""
+    """Part -> rows:hash of what ``source`` (beginning with ``from``) gives; empty without rows."""
     hashed = ", ".join(map(quote, columns))
     rows = connection.execute(
         f"select {part or literal(WHOLE)} as part, concat(count(*), ':', sum(hash({hashed}))) "
         f"{source} group by 1 order by 1"
     ).fetchall()
-    return {str(name): str(content) for name, content in rows} or {WHOLE: "0:"}
+    return {str(name): str(content) for name, content in rows}
 
 
 def digest(told: object) -> str:
@@ -148,16 +180,43 @@ def digest(told: object) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:24]
 
 
-def _measured(connection: duckdb.DuckDBPyConnection, table: Table, parted_by: str) -> Table:
+def _measured(
+    connection: duckdb.DuckDBPyConnection, table: Table, parted_by: str, held: Held | None = None
+) -> Table:
     described = connection.execute(f"describe {table.query}").fetchall()
     columns = {str(name): str(kind) for name, kind, *_ in described}
-    part = ""
-    if table.schema == OPS or columns.get("period") == "VARCHAR":
-        counted = connection.execute(f"select count(*) {table.query}").fetchone()
-        if counted and counted[0] > PARTED_ROWS:
-            part = parted_by
-    parts = fingerprints(connection, table.query, columns, part)
-    return Table(table.schema, table.name, table.query, columns, part, parts)
+    counted = connection.execute(f"select count(*) {table.query}").fetchone()
+    count = int(counted[0]) if counted else 0
+    if table.schema == MARTS and columns.get("period") == "VARCHAR":
+        parted_by = _PERIOD if count > BY_PERIOD_ROWS else _YEAR
+    part = parted_by if count > PARTED_ROWS else ""
+    measured = replace(table, columns=columns, parted_by=part)
+    parts = _known(connection, measured, held) if held else None
+    if parts is None or rows_of(parts) != count:
+        parts = fingerprints(connection, table.query, columns, part)
+    return replace(measured, parts=parts or {WHOLE: EMPTY})
+
+
+def _known(
+    connection: duckdb.DuckDBPyConnection, table: Table, held: Held
+) -> dict[str, str] | None:
+    """The parts, of which only those written to are measured; None where all are to be."""
+    if held.columns != table.columns or held.parted_by != table.parted_by:
+        return None
+    if not held.stale:
+        return dict(held.parts)
+    if not table.parted_by:
+        return None
+    years = ", ".join(map(literal, held.stale))
+    written = f"{_from_to(min(held.stale), max(held.stale))} and left(period, 4) in ({years})"
+    query = f"{table.query} where {written}"
+    again = fingerprints(connection, query, table.columns, table.parted_by)
+    return {p: c for p, c in held.parts.items() if not p.startswith(held.stale)} | again
+
+
+def rows_of(parts: Mapping[str, str]) -> int:
+    """How many rows the parts have together."""
+    return sum(int(content.split(":")[0]) for content in parts.values())
 
 
 def _commented(
@@ -170,7 +229,7 @@ def _commented(
     ).fetchall()
     about = {**dict(laid), **_about(comments, table.schema, table.name)}
     known = {c: text for c, text in about.items() if not c or c in table.columns}
-    return Table(**{**vars(table), "comments": known})
+    return replace(table, comments=known)
 
 
 def _about(comments: Mapping[str, str], schema: str, name: str) -> dict[str, str]:

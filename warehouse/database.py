@@ -13,8 +13,8 @@ import duckdb
 from warehouse.errors import SchemaTooNew, WarehouseError
 
 # 2: what a slice's rows share stands in ledger.units; 3: positions in topics; 4: offenders; 5: the
-# view of refused rows
-SCHEMA_VERSION = 5
+# view of refused rows; 6: the published version that the marts stand at
+SCHEMA_VERSION = 6
 FILE = "warehouse.duckdb"
 DEFAULT_MEMORY = "256MB"
 _STORAGE_VERSION = "v1.4.0"  # knows one compression of text that needs one pass, not three
@@ -67,6 +67,7 @@ create table if not exists ledger.builds (
     inputs varchar not null, noted_at timestamptz not null
 );
 create table if not exists ledger.pin (horizon bigint not null);
+create table if not exists ledger.marts_as (version_id varchar not null);
 create table if not exists quarantine.rows (
     dataset varchar not null, load_id varchar not null, origin varchar not null,
     row bigint not null, rule varchar not null, "column" varchar, "value" varchar,

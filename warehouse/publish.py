@@ -10,6 +10,7 @@ import secrets
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,19 @@ from typing import Any
 
 import duckdb
 
-from warehouse.contents import MARTS, Table, View, digest, fingerprints, tables, views
+from warehouse import standing
+from warehouse.contents import (
+    EMPTY,
+    MARTS,
+    WHOLE,
+    Held,
+    Table,
+    View,
+    digest,
+    fingerprints,
+    tables,
+    views,
+)
 from warehouse.database import quote
 from warehouse.errors import PublishFailed
 from warehouse.snapshot import (
@@ -27,6 +40,7 @@ from warehouse.snapshot import (
     write_database,
     write_parquet,
 )
+from warehouse.sums import BLOCK_BYTES, sums_of_blocks
 from warehouse.versions import (
     DATABASE,
     MANIFEST,
@@ -61,30 +75,70 @@ def write_aside(
     home: Path,
     facts: Mapping[str, Any],
     words: Words | None = None,
+    held: Mapping[str, Held] | None = None,
 ) -> Version | None:
     """Write the built marts and the ledger as a new version; None when nothing changed.
 
     Raises PublishFailed when there are no marts, when what was written cannot be read back, or
-    when the disk refuses. ``facts`` go into the manifest beside horizon and source loads.
+    when the disk refuses. ``facts`` go into the manifest beside horizon and source loads; ``held``
+    says of which marts the fingerprints of the current version hold (``warehouse.standing``).
     """
-    words = words or Words()
-    found, seen = tables(connection, words.comments), views(connection, words.comments)
+    connection.begin()  # loads may be committed meanwhile: all is read as of one moment
+    try:
+        found = _measure(connection, home, words or Words(), held)
+        version = _write_changed(connection, home, facts, found)
+    finally:
+        with suppress(duckdb.Error):  # where a version was written, it is ended
+            connection.rollback()
+    stands_at = found.former if found.is_published else version
+    if stands_at:
+        standing.note(connection, stands_at.version_id)
+    return version
+
+
+@dataclass(frozen=True)
+class _Found:
+    """All there is to publish, and the version that is current."""
+
+    tables: tuple[Table, ...]
+    views: tuple[View, ...]
+    words: Words
+    contents: Mapping[str, str]
+    former: Version | None
+
+    @property
+    def is_published(self) -> bool:
+        """The current version is the same."""
+        known = self.former.manifest.get("contents") if self.former else None
+        return known == self.contents
+
+
+def _measure(
+    connection: duckdb.DuckDBPyConnection,
+    home: Path,
+    words: Words,
+    held: Mapping[str, Held] | None,
+) -> _Found:
+    found, seen = tables(connection, words.comments, held), views(connection, words.comments)
     if not any(table.schema == MARTS for table in found):
         raise PublishFailed("There are no marts to publish. Run 'dvina build' first.")
     contents = {table.full_name: table.content for table in found}
     contents |= {view.full_name: view.content for view in seen}
     contents["dictionary"] = f"pages:{digest(dict(words.pages))}"
-    present = current(home)
-    if present is not None and contents == _contents_of(present):
-        return None
-    if rolled_back(home) == contents:
+    return _Found(found, seen, words, contents, current(home))
+
+
+def _write_changed(
+    connection: duckdb.DuckDBPyConnection, home: Path, facts: Mapping[str, Any], found: _Found
+) -> Version | None:
+    if found.is_published or rolled_back(home) == found.contents:
         return None
     version_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(2)}"
     folder = part_of(home, version_id)
     try:
         folder.mkdir(parents=True)
-        entry = {**facts, **_ledger_facts(connection), "contents": contents}
-        return _write(connection, folder, version_id, (found, seen, words, present), entry)
+        entry = {**facts, **_ledger_facts(connection), "contents": found.contents}
+        return _write(connection, folder, version_id, found, entry)
     except (OSError, duckdb.Error) as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise PublishFailed(
@@ -101,6 +155,7 @@ def write_file(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 
     Raises PublishFailed; nothing is published.
     """
+    connection.begin()
     try:
         write_database(connection, path, tables(connection, {}), views(connection, {}), None)
     except (OSError, duckdb.Error) as error:
@@ -114,44 +169,47 @@ def switch(home: Path, version: Version, keep: int) -> Version:
     return make_current(home, version, keep)
 
 
-def _contents_of(version: Version) -> dict[str, str]:
-    return dict(version.manifest.get("contents", {}))
-
-
 def _write(
     connection: duckdb.DuckDBPyConnection,
     folder: Path,
     version_id: str,
-    what: tuple[tuple[Table, ...], tuple[View, ...], Words, Version | None],
+    found: _Found,
     entry: dict[str, Any],
 ) -> Version:
-    found, seen, words, former = what
-    database = folder / DATABASE
-    whole_bytes = write_database(connection, database, found, seen, former)
+    database, former = folder / DATABASE, found.former
+    whole_bytes = write_database(connection, database, found.tables, found.views, former)
     with ThreadPoolExecutor(1) as beside:
-        sum_of_database = beside.submit(_sha256, database)
-        written = write_parquet(connection, folder, found, former)
-        for name, page in words.pages.items():
+        blocks = beside.submit(_sums_of_database, database, former)
+        written = write_parquet(connection, folder, found.tables, former)
+        for name, page in found.words.pages.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(page, encoding="utf-8")
-        _verify(folder, found, former)
-        sums = _sums(folder, written, former) | {DATABASE: sum_of_database.result()}
+        _verify(folder, found.tables, former)
+        sums = _sums(folder, written, former)
     manifest = {
         "version_id": version_id,
         "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
         **entry,
         "storage_version": STORAGE_VERSION,
         "whole_bytes": whole_bytes,
-        "tables": {table.full_name: table.content for table in found},
-        "columns": {table.full_name: [list(c) for c in table.columns.items()] for table in found},
-        "parts": {table.full_name: dict(table.parts) for table in found},
-        "parted_by": {table.full_name: table.parted_by for table in found},
-        "views": {view.full_name: view.query for view in seen},
-        "sha256": dict(sorted(sums.items())),
+        "tables": {table.full_name: table.content for table in found.tables},
+        "columns": {
+            table.full_name: [list(c) for c in table.columns.items()] for table in found.tables
+        },
+        "parts": {table.full_name: dict(table.parts) for table in found.tables},
+        "parted_by": {table.full_name: table.parted_by for table in found.tables},
+        "views": {view.full_name: view.query for view in found.views},
+        "sha256": sums,
+        "sha256_of_blocks": {"block_bytes": BLOCK_BYTES, DATABASE: blocks.result()},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    new = (*written, *(folder / name for name in words.pages), database, folder / MANIFEST)
+    new = (*written, *(folder / name for name in found.words.pages), database, folder / MANIFEST)
     return Version(version_id, folder, manifest["tables"], manifest, new)
+
+
+def _sums_of_database(database: Path, former: Version | None) -> list[str]:
+    known = former.manifest.get("sha256_of_blocks", {}).get(DATABASE, ()) if former else ()
+    return sums_of_blocks(database, former.database if former else None, known)
 
 
 def _sums(folder: Path, written: tuple[Path, ...], former: Version | None) -> dict[str, str]:
@@ -181,6 +239,7 @@ def _verify(folder: Path, found: tuple[Table, ...], former: Version | None) -> N
                 query = table.of(tuple(expected) if not part else None, source)
                 columns = dict(_columns(reader, query))
                 read = fingerprints(reader, query, table.columns, table.parted_by)
+                read = read or {WHOLE: EMPTY}
                 wanted = {part: expected[part]} if part else expected
                 if read != wanted or columns != dict(table.columns):
                     raise PublishFailed(

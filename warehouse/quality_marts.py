@@ -11,6 +11,7 @@ import duckdb
 from ingest.contract import Contract
 from warehouse.database import literal
 
+QUALITY_MARTS = ("mart_data_quality", "mart_freshness")
 _LOADS = """
 create or replace table marts.mart_data_quality as
 with decided as (

@@ -46,7 +46,10 @@ def write_database(
     views: tuple[View, ...],
     former: Version | None,
 ) -> int:
-    """Write the DuckDB file at ``path``; gives its size when it was last written as a whole."""
+    """Write the DuckDB file at ``path``; gives its size when it was last written as a whole.
+
+    Ends the transaction in which the tables were measured, so that both see the same rows.
+    """
     base = former if former and _may_copy(former) else None
     if base:
         shutil.copyfile(base.database, path)
@@ -64,6 +67,7 @@ def write_database(
             _comment(connection, "table", table, base)
             reached("publish.mid_write")
         _make_views(connection, views)
+        connection.commit()
         connection.execute("checkpoint aside")
     finally:
         connection.execute(f"use {quote(home)}")

@@ -99,7 +99,7 @@ def _lay(
         ["build", "--select", f"+tag:explains_{family}", "--exclude-resource-type", "test",
          "--exclude-resource-type", "unit_test", "--full-refresh"],
         {**variables(settings), "explain": True},
-    )  # fmt: skip
+    ).failure  # fmt: skip
     if failure is not None:
         shutil.rmtree(aside, ignore_errors=True)
         raise NotPublished(f"The lineage could not be built: {failure}")

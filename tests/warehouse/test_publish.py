@@ -7,10 +7,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from warehouse import publish, snapshot
+from warehouse import contents, publish, snapshot, standing
 from warehouse.contents import PARTED_ROWS
 from warehouse.database import open_warehouse
 from warehouse.errors import PublishFailed
+from warehouse.sums import BLOCK_BYTES, first_difference, sums_of_blocks
 
 BIG = PARTED_ROWS + 1000
 
@@ -206,7 +207,92 @@ def test_the_manifest_says_what_the_version_is_made_of(home: Path) -> None:
     assert entry["sources"] == {}
     assert entry["as_of"] is None
     names = {str(p.relative_to(version.folder)) for p in version.folder.rglob("*") if p.is_file()}
-    assert set(entry["sha256"]) == names - {publish.MANIFEST}
+    assert set(entry["sha256"]) == names - {publish.MANIFEST, publish.DATABASE}
+    assert len(entry["sha256_of_blocks"][publish.DATABASE]) == 1
+
+
+@pytest.mark.parametrize("changed", [(), (0,), (2,), (1, 3)])
+def test_sums_of_a_changed_copy_are_those_of_the_file(
+    tmp_path: Path, changed: tuple[int, ...]
+) -> None:
+    former, path = tmp_path / "former", tmp_path / "path"
+    former.write_bytes(bytes(3 * BLOCK_BYTES))
+    content = bytearray(3 * BLOCK_BYTES + 7)
+    for block in changed:
+        content[block * BLOCK_BYTES + 5] = 1
+    path.write_bytes(content)
+    known = sums_of_blocks(former, None, ())
+    sums = sums_of_blocks(path, former, known)
+    assert sums == sums_of_blocks(path, None, ())
+    assert [n for n in range(3) if sums[n] != known[n]] == [n for n in changed if n < 3]
+    assert first_difference(path, sums) is None
+    path.write_bytes(content[:-1])
+    assert first_difference(path, sums) == 3 * BLOCK_BYTES
+
+
+def _held(home: Path, written: standing.Written, *statements: str) -> publish.Version | None:
+    """Publish after statements, measuring only what is said to be written to."""
+    with open_warehouse(home) as connection:
+        held = standing.without(standing.take(connection, home), written)
+        for statement in statements:
+            connection.execute(statement)
+        version = publish.write_aside(connection, home, {"horizon": 1}, held=held)
+        if version is None:
+            return None
+        found = contents.tables(connection, {})
+    assert version.tables == {table.full_name: table.content for table in found}
+    return publish.switch(home, version, 5)
+
+
+_BIG = f"""
+create table marts.mart_big as
+select i as n, concat(2000 + i % 5, ['', '-Q1', '-03'][1 + i % 3]) as period
+from range({BIG}) as t(i)
+"""
+
+
+@pytest.mark.parametrize("by_period", [False, True])
+def test_only_what_was_written_to_is_measured_and_all_of_it_is_published(
+    home: Path, monkeypatch: pytest.MonkeyPatch, by_period: bool
+) -> None:
+    if by_period:
+        monkeypatch.setattr(contents, "BY_PERIOD_ROWS", PARTED_ROWS)
+    _change(home, _BIG, "create table marts.mart_small as select 1 as n")
+    assert _held(home, {"mart_big": (2003,)}) is None
+    for written, statement in (
+        ({"mart_big": (2003,)}, "update marts.mart_big set n = -1 where n = 3"),
+        ({"mart_big": (2001, 1999)}, "update marts.mart_big set period = '1999-01' where n = 6"),
+        ({"mart_big": (2004,)}, "delete from marts.mart_big where period >= '2004'"),
+        ({"mart_big": (2002, 2000)}, "update marts.mart_big set n = -2 where period = '2002-Q1'"),
+        ({"mart_small": None}, "insert into marts.mart_small values (2)"),
+        ({"mart_small": (2001,)}, "insert into marts.mart_small values (3)"),
+        ({"mart_new": None}, "create table marts.mart_new as select 1 as n"),
+        ({}, "drop table marts.mart_new"),
+    ):  # fmt: skip
+        assert _held(home, written, statement) is not None
+    assert _ask(home, "select count(*) from dvina.marts.mart_big where period = '1999-01'") == [
+        (1,)
+    ]
+
+
+def test_a_mart_that_has_other_rows_than_is_known_is_measured_whole(home: Path) -> None:
+    _change(home, _BIG)
+    version = _held(home, {"mart_big": (2003,)}, "delete from marts.mart_big where n = 1")
+    assert version is not None
+    assert _ask(home, "select count(*) from marts.mart_big where n = 1") == [(0,)]
+
+
+def test_nothing_is_known_once_a_writer_died_or_another_version_is_current(home: Path) -> None:
+    for died in (True, False):
+        _change(home, f"create or replace table marts.mart_toy as select {died} as n, 1 as one")
+        _change(home, "update marts.mart_toy set one = 2")
+        if died:
+            with open_warehouse(home) as connection:
+                assert standing.take(connection, home)
+        else:
+            publish.roll_back(home)
+        with open_warehouse(home) as connection:
+            assert standing.take(connection, home) == {}
 
 
 def test_published_files_cannot_be_written_by_mistake(home: Path) -> None:
