@@ -17,6 +17,7 @@ PINS = {
     "pandas": ("pandas==3.1.1", "duckdb==1.5.6", "pyarrow==26.0.1"),
     "dlt": ("dlt[duckdb]==1.31.0", "duckdb==1.5.6", "pyarrow==26.0.1"),
     "msgspec": ("msgspec==0.22.0",),
+    "quixstreams": ("quixstreams==3.28.1", "duckdb==1.5.6", "pyarrow==26.0.1"),
 }
 NAMES = {
     "pandas": "pandas chunks into DuckDB",
@@ -41,7 +42,11 @@ _STATEMENT_TEXTS = (
 
 def environment(peer: str) -> Path | None:
     """The Python of the peer's environment, made if it is not there; None if it cannot be made."""
-    name = PEERS[peer][0]
+    return made(PEERS[peer][0])
+
+
+def made(name: str) -> Path | None:
+    """The Python of an environment of that name, made if it is not there."""
     folder = ENVS / "-".join([name, *(pin.split("==")[1] for pin in PINS[name])])
     python = folder / "bin" / "python"
     uv = Path(sys.executable).with_name("uv")

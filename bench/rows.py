@@ -20,7 +20,7 @@ from bench.harness import DATA, BenchError, Side, Work, fresh, in_turns, run
 from bench.marts import marts_increment, marts_memory, marts_overhead
 from bench.publishing import publish_change
 from bench.server import serving
-from bench.stream_rows import stream_json, stream_latency
+from bench.stream_rows import stream_json, stream_latency, stream_published
 from bench.variants import ANSWERS, DATASET, DUMP, RELEASES, STATEMENTS
 
 MB_LIMIT, GATE_MB = 750, 600
@@ -306,6 +306,7 @@ ROWS: dict[str, Callable[[Plan], Iterator[Result]]] = {
         publish_change,
         stream_json,
         stream_latency,
+        stream_published,
         loans_statement,
         marts_increment,
         marts_overhead,

@@ -104,6 +104,59 @@ def ours_latency(spec: Spec, out: Measured) -> None:
     }
 
 
+def ours_published(spec: Spec, out: Measured) -> None:
+    """Seconds from a message's production to the first published version that has its row.
+
+    Builds follow one another in a process of their own, each of what changed.
+    """
+    begun = time.perf_counter()
+    service, flow = _service(spec)
+    out.import_s = time.perf_counter() - begun
+    produced = _note_produced()
+    thread = threading.Thread(target=service.run, kwargs={"told": False})
+    thread.start()
+    while not flow.reads and thread.is_alive():
+        time.sleep(0.05)
+    home, waited = Path(spec["home"]), list[np.ndarray]()
+    published = dict[str, float]()
+    with _building(spec):
+        while not (home / "published" / "current").exists():  # the first one makes everything
+            time.sleep(0.1)
+        with _producing(spec):
+            ends = time.monotonic() + spec["seconds"]
+            while time.monotonic() < ends:
+                time.sleep(0.1)
+                _look_at_published(home, published)
+    service.stop()
+    thread.join()
+    for origin, moment in published.items():
+        if origin in produced:
+            waited.append(moment - produced[origin])
+    all_of_them = np.concatenate(waited)
+    out.seconds = float(np.quantile(all_of_them, 0.95))
+    out.facts = {
+        "p50_s": float(np.quantile(all_of_them, 0.5)),
+        "max_s": float(all_of_them.max()),
+        "messages": len(all_of_them),
+        "versions": len(set(published.values())),
+    }
+
+
+def _look_at_published(home: Path, published: dict[str, float]) -> None:
+    """Note of each micro-batch when it was first seen in a published version."""
+    import duckdb
+
+    path = home / "published" / "current" / "dvina.duckdb"
+    if not path.exists():
+        return
+    with duckdb.connect(path.resolve(), read_only=True) as reader:
+        now = time.time()
+        for (origin,) in reader.execute(
+            "select origin from ops.loads where dataset = ?", [DATASET]
+        ).fetchall():
+            published.setdefault(origin, now)
+
+
 def produce(brokers: str, rate: int, seconds: float) -> None:
     """Send declarations at a steady rate."""
     from confluent_kafka import Producer
@@ -155,12 +208,12 @@ def _note_first_message() -> list[tuple[float, float]]:
     return first
 
 
-def _note_latencies(flow: Any) -> list[np.ndarray]:
+def _note_produced() -> dict[str, np.ndarray]:
+    """Name of each micro-batch -> when its messages were produced, filled while it reads."""
     from ingest.streams.topics import TopicReader
 
     produced: dict[str, np.ndarray] = {}
-    times: list[np.ndarray] = []
-    take, decided = TopicReader.take, flow._note_decided
+    take = TopicReader.take
 
     def taken(self: Any, **named: Any) -> Any:
         stamps = np.array([m.timestamp()[1] for m in self._held]) / 1000
@@ -169,11 +222,18 @@ def _note_latencies(flow: Any) -> list[np.ndarray]:
             produced[messages.part.name] = stamps
         return messages
 
+    TopicReader.take = taken  # type: ignore[method-assign]
+    return produced
+
+
+def _note_latencies(flow: Any) -> list[np.ndarray]:
+    produced, decided = _note_produced(), flow._note_decided
+    times: list[np.ndarray] = []
+
     def noted(reader: Any, batch: Any) -> None:
         times.append(time.time() - produced.pop(batch.landed.manifest.origin))
         decided(reader, batch)
 
-    TopicReader.take = taken  # type: ignore[method-assign]
     flow._note_decided = noted
     return times
 
@@ -194,9 +254,9 @@ def _building(spec: Spec) -> Iterator[None]:
     code = (
         "import sys\nfrom pathlib import Path\nfrom dvina.build import build_and_publish\n"
         "from dvina.settings import Settings\nwhile True:\n"
-        "    build_and_publish(Settings(home=Path(sys.argv[1])), force=True)\n"
+        "    build_and_publish(Settings(home=Path(sys.argv[1])), force=sys.argv[2] == 'all')\n"
     )
-    child = subprocess.Popen([sys.executable, "-c", code, spec["home"]])
+    child = subprocess.Popen([sys.executable, "-c", code, spec["home"], spec["builds"]])
     try:
         yield
     finally:
@@ -209,7 +269,9 @@ def _nothing() -> Iterator[None]:
     yield
 
 
-VARIANTS: dict[str, Variant] = {f.__name__: f for f in (limit_stream, ours_stream, ours_latency)}
+VARIANTS: dict[str, Variant] = {
+    f.__name__: f for f in (limit_stream, ours_stream, ours_latency, ours_published)
+}
 
 
 def main(name: str, spec_text: str) -> None:
