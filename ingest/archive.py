@@ -18,8 +18,7 @@ from pathlib import Path
 
 from ingest.contract import Contract
 from ingest.errors import HostileInput, SourceMissing, SourceRefused, StorageFailed
-
-_CHUNK = 4 * 1024**2
+from ingest.unbuffered import UnbufferedFile
 
 
 @dataclass(frozen=True)
@@ -93,23 +92,16 @@ def _copy(contract: Contract, path: Path, archive: Path) -> Fetched:
         target = archive / contract.dataset
         target.mkdir(parents=True, exist_ok=True, mode=0o700)
         aside = target / f".{uuid.uuid4().hex}.part"
-        with (
-            path.open("rb") as source,
-            aside.open("xb") as copy,
-            ThreadPoolExecutor(1) as hasher,
-        ):
-            aside.chmod(0o600)
+        with path.open("rb", buffering=0) as source, UnbufferedFile(aside) as copy:
             before = os.fstat(source.fileno())
-            while chunk := source.read(_CHUNK):
-                hashing = hasher.submit(digest.update, chunk)
-                size += len(chunk)
+            while count := copy.fill(source):
+                size += count
                 if size > contract.limits.max_file_bytes:
                     raise _too_large(contract, path)
-                copy.write(chunk)
-                hashing.result()
+                digest.update(copy.buffer[:count])
+                copy.write(count)
             after = os.fstat(source.fileno())
-            copy.flush()
-            os.fsync(copy.fileno())  # or the commit would pay for it
+            copy.flush()  # or the commit would pay for it
     except (SourceRefused, OSError) as error:
         _forget(locals().get("aside"))
         if isinstance(error, SourceRefused):
