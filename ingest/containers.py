@@ -143,6 +143,13 @@ class _Bounded(io.BufferedIOBase):
         taken, self._head = self._head[:size], self._head[size:]
         return taken + (self._pull(size - len(taken)) if len(taken) < size else b"")
 
+    def readinto(self, buffer: Any, /) -> int:
+        if self._swell is not None:  # what is unpacked is laid elsewhere first
+            return super().readinto(buffer)
+        count: int = self._inner.readinto(buffer)
+        self._count(count)
+        return count
+
     def _pull(self, size: int) -> bytes:
         try:
             chunk: bytes = self._inner.read(size)
@@ -152,7 +159,11 @@ class _Bounded(io.BufferedIOBase):
             raise SourceRefused(
                 f"{self._name} is damaged or was cut in transfer: {error}. Fetch it again."
             ) from error
-        self.given += len(chunk)
+        self._count(len(chunk))
+        return chunk
+
+    def _count(self, more: int) -> None:
+        self.given += more
         if self.given > self._limit:
             raise HostileInput(f"{self._name} is larger than the limit of {self._limit} bytes.")
         if self._swell is not None and self.given > self._swell:
@@ -160,7 +171,6 @@ class _Bounded(io.BufferedIOBase):
                 f"{self._name} swells to more than {self._swell} bytes when unpacked "
                 "(limits.max_ratio): it looks like a zip bomb."
             )
-        return chunk
 
     def close(self) -> None:
         self._inner.close()

@@ -29,7 +29,7 @@ class RecordCounter:
         self._inside = False
         self._last = b""
 
-    def feed(self, chunk: bytes) -> None:
+    def feed(self, chunk: bytes | memoryview) -> None:
         """Count one chunk; raises HostileInput when a record outgrows the bound."""
         data = np.frombuffer(chunk, dtype=np.uint8)
         found = [

@@ -57,7 +57,7 @@ class Recurring:
     """
 
     parse: Callable[[], RawBatch]
-    content: bytes
+    content: bytes | memoryview
     first: int
     like: str
     closes: bool

@@ -8,6 +8,7 @@ rows. pyarrow splits the fields, single-threaded: its threaded reader loses deci
 malformed, with their text; a file that is no delimited text at all is refused.
 """
 
+import io
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -26,6 +27,7 @@ from ingest.errors import IngestError, SourceRefused
 from ingest.lookups import digest
 from ingest.records import RecordCounter
 from ingest.sources import Malformed, Part, RawBatch, Recurring
+from ingest.sources.blocks import longer, without_first_line
 from ingest.sources.layout import HEADER_BYTES, TRAILING, read_layout
 from ingest.sources.runs import end_of_run
 
@@ -36,6 +38,7 @@ PARSER = "delimited 2"  # another number whenever a block would be parsed or cas
 MANY_VALUES = 0.3  # distinct values per row from which a dictionary costs more than it saves
 _DICTIONARY = pa.dictionary(pa.int32(), pa.binary())
 Decimals = Mapping[str, pa.DataType]  # columns that are read as decimals at once
+Text = bytes | memoryview
 
 
 class DelimitedText:
@@ -67,8 +70,8 @@ class DelimitedText:
         header, given = True, 0
         for block, records, closes in self._blocks():
             if header:
-                block, records, header = block.partition(b"\n")[2], records - 1, False
-            if block:
+                block, records, header = without_first_line(block, HEADER_BYTES), records - 1, False
+            if len(block):
                 parse = partial(self._parse, block, given)
                 yield Recurring(parse, block, given, self._like, closes)
             given += records
@@ -104,13 +107,17 @@ class DelimitedText:
             if chunk:
                 yield bytes(chunk)
 
-    def _blocks(self) -> Iterator[tuple[bytes, int, bool]]:
+    def _blocks(self) -> Iterator[tuple[memoryview, int, bool]]:
         """Bytes up to a record's end, how many records end in them, and whether a run ends."""
-        rest, offset, run = b"", 0, 0  # offsets in the text: of the next chunk and of the run
-        for chunk in self._chunks(BLOCK_BYTES):
-            self._counter.feed(chunk)
-            text, base = rest + chunk, offset - len(rest)
-            offset += len(chunk)
+        with open_bytes(self._path, self._contract.limits, self._where) as stream:
+            yield from self._cut(stream)
+
+    def _cut(self, stream: io.BufferedIOBase) -> Iterator[tuple[memoryview, int, bool]]:
+        rest, offset, run = memoryview(b""), 0, 0  # offsets in the text: of what is next, of a run
+        while len(text := longer(rest, stream, BLOCK_BYTES)) > len(rest):
+            self._counter.feed(text[len(rest) :])
+            base = offset - len(rest)
+            offset = base + len(text)
             ends, last = self._counter.ends, self._counter.record_start
             if last <= base:
                 rest = text  # bounded: the counter refuses a record that is too long
@@ -125,20 +132,20 @@ class DelimitedText:
             else:
                 yield text[: last - base], len(ends), False
             rest = text[last - base :]
-        if rest:
+        if len(rest):
             yield rest, 1, True
 
-    def _parse(self, block: bytes, given: int) -> RawBatch:
+    def _parse(self, block: memoryview, given: int) -> RawBatch:
         """The records of a block, of which ``given`` stand before it."""
         raw = None
-        if b"\x00" not in block:
+        if np.frombuffer(block, np.uint8).min() > 0:
             for decimals in self._decimals:
                 raw = raw or self._with_marks(block, given, decimals)
         raw = raw or self._as_text(block, given)
         self._malformed += len(raw.malformed)
         return raw
 
-    def _with_marks(self, block: bytes, given: int, decimals: Decimals) -> RawBatch | None:
+    def _with_marks(self, block: memoryview, given: int, decimals: Decimals) -> RawBatch | None:
         """The block with the first decimal mark that fits; None where none does."""
         for mark in self._marks:
             try:
@@ -150,7 +157,7 @@ class DelimitedText:
             return raw
         return None
 
-    def _typed(self, block: bytes, given: int, mark: str, decimals: Decimals) -> RawBatch:
+    def _typed(self, block: memoryview, given: int, mark: str, decimals: Decimals) -> RawBatch:
         """Decimals and dictionaries; raises ArrowInvalid where a value stands in the way."""
         layout = self._layout
         types: dict[str, pa.DataType] = {
@@ -170,7 +177,7 @@ class DelimitedText:
             whole=partial(self._whole, block),
         )
 
-    def _as_text(self, block: bytes, given: int) -> RawBatch:
+    def _as_text(self, block: memoryview, given: int) -> RawBatch:
         """Every column as text; raises SourceRefused where the block is no delimited text."""
         bad: list[Malformed] = []
         text, damaged = self._decoded(block)
@@ -205,19 +212,19 @@ class DelimitedText:
         except UnicodeDecodeError as error:
             raise pa.ArrowInvalid(str(error)) from error
 
-    def _decoded(self, block: bytes) -> tuple[bytes, bool]:
+    def _decoded(self, block: memoryview) -> tuple[Text, bool]:
         """The block in UTF-8, and whether bytes that are no text were replaced."""
         encoding = self._layout.encoding
         try:
-            text = block.decode(encoding)
+            text = str(block, encoding)
         except UnicodeDecodeError:
-            return block.decode(encoding, "replace").encode(), True
+            return str(block, encoding, "replace").encode(), True
         return (block if self._layout.is_utf8 else text.encode()), False
 
-    def _whole(self, block: bytes) -> pa.RecordBatch:
+    def _whole(self, block: memoryview) -> pa.RecordBatch:
         return self._split(self._decoded(block)[0], [])
 
-    def _split(self, text: bytes, bad: list[Malformed]) -> pa.RecordBatch:
+    def _split(self, text: Text, bad: list[Malformed]) -> pa.RecordBatch:
         names = self._layout.names
         strings = dict.fromkeys(names, pa.string())
         table = self._read(text, bad, column_types=strings, check_utf8=False)
@@ -225,7 +232,7 @@ class DelimitedText:
         columns = batches[0] if batches else pa.RecordBatch.from_pylist([], table.schema)
         return columns.drop_columns(list(self._layout.trailing))
 
-    def _read(self, block: bytes, bad: list[Malformed] | None, **convert: Any) -> pa.Table:
+    def _read(self, block: Text, bad: list[Malformed] | None, **convert: Any) -> pa.Table:
         """Split a block; records that cannot be split go to ``bad``, without it they raise."""
 
         def note(row: pacsv.InvalidRow) -> str:

@@ -11,12 +11,12 @@ import numpy as np
 RUN_BYTES = 8 * 1024**2  # least
 MOST_BYTES = 4 * RUN_BYTES
 _WINDOW = 64  # bytes before a record's end that are hashed
-_AT_ONCE = 2048
+_AT_ONCE = 512
 _ONE_IN = 1024
 _FACTORS = (np.arange(_WINDOW, dtype=np.uint64) * 2 + 1) * np.uint64(0x9E3779B97F4A7C15)
 
 
-def end_of_run(text: bytes, ends: np.ndarray, begun: int) -> int:
+def end_of_run(text: bytes | memoryview, ends: np.ndarray, begun: int) -> int:
     """Where the run that began at ``begun`` ends in the text; 0 where it goes on.
 
     ``ends`` are offsets one beyond the records of the text, ``begun`` may be negative.
