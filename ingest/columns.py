@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 
 from ingest.contract_column import Column
 from ingest.decimals import ROUNDING, Typed, read_type, rounded, settled
+from ingest.fixed_width import layouts_of_days, parse_days
 from ingest.lookups import resolve
 from ingest.moments import parse_moments
-from ingest.text_arrays import has_byte, longest, trimmed
+from ingest.text_arrays import has_byte, longest, nulled, trimmed
 
 _PERIOD = r"^[0-9]{4}(-(0[1-9]|1[0-2])|-Q[1-4])?$"
 _EXPONENT = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]{1,2}$"
@@ -83,8 +84,7 @@ def _cast_text_column(
         text = trimmed(text)
     if column.decimal_mark != "." and column.type == "decimal":
         text = _with_point(text, column.decimal_mark)
-    if _any(named_null := pc.is_in(text, pa.array(column.nulls, pa.string()))):
-        text = pc.if_else(named_null, None, text)
+    text = nulled(text, column.nulls)
     if column.pad:
         text = _padded(text, column.pad)
     if column.values or column.lookup:
@@ -123,7 +123,8 @@ def _extract(text: pa.Array, pattern: str) -> pa.Array:
     """The group of the pattern where it matches, the text as it is elsewhere."""
     named = pattern.replace("(", "(?P<value>", 1) if "(?P<" not in pattern else pattern
     groups = pc.extract_regex(text, named)
-    return pc.coalesce(pc.struct_field(groups, [0]), text)
+    found = pc.struct_field(groups, [0])
+    return pc.coalesce(found, text) if found.null_count else found
 
 
 def _padded(text: pa.Array, width: int) -> pa.Array:
@@ -174,8 +175,9 @@ def _translate(column: Column, text: pa.Array) -> tuple[pa.Array, np.ndarray]:
         keys = pa.array([str(key) for key in column.values])
         words = pa.array([str(word) for word in column.values.values()])
         codes = words.take(pc.index_in(text, value_set=keys))
-    unknown = pc.and_(pc.is_null(codes), pc.is_valid(text))
-    return codes, _mask(unknown)
+    if codes.null_count == text.null_count:
+        return codes, np.zeros(0, bool)
+    return codes, _mask(pc.and_(pc.is_null(codes), pc.is_valid(text)))
 
 
 def _cast_text(_: Column, text: pa.Array) -> Typed:
@@ -224,9 +226,13 @@ def _where(text: pa.Array, pattern: str, to: pa.DataType) -> Typed:
 
 
 def _cast_moment(column: Column, text: pa.Array) -> Typed:
-    moments = parse_moments(text, column.layouts)
-    bad = _mask(pc.and_(pc.is_null(moments), pc.is_valid(text)))
-    return moments.cast(column.arrow_type), bad
+    if column.type == "date" and (layouts := layouts_of_days(column.layouts)):
+        moments = parse_days(text, layouts)
+    else:
+        moments = parse_moments(text, column.layouts).cast(column.arrow_type)
+    if moments.null_count == text.null_count:
+        return moments, np.zeros(0, bool)
+    return moments, _mask(pc.and_(pc.is_null(moments), pc.is_valid(text)))
 
 
 def _cast_period(column: Column, text: pa.Array) -> Typed:

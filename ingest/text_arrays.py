@@ -4,6 +4,8 @@ What is told of a whole array here (no value is longer, none has a space at its 
 kernels that would make a new array of all its values.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -37,8 +39,29 @@ def has_byte(text: pa.StringArray, byte: bytes) -> bool:
 def trimmed(text: pa.StringArray) -> pa.StringArray:
     """The text without spaces at the ends of its values."""
     places, data = offsets(text), data_of(text)
-    filled = places[1:] > places[:-1]
-    starts, ends = places[:-1][filled], places[1:][filled] - 1
-    if _INNER[data[starts]].all() and _INNER[data[ends]].all():
+    if places[0] == places[-1]:
+        return text
+    # Where an empty value would begin or end stands a letter of a neighbour, which counts too.
+    data = data[places[0] : places[-1]]
+    starts, ends = places[:-1] - places[0], places[1:] - (places[0] + 1)
+    inner = _INNER.take(data.take(starts, mode="clip"))
+    if inner.all() and _INNER.take(data.take(ends, mode="clip")).all():
         return text
     return pc.utf8_trim_whitespace(text)
+
+
+def nulled(text: pa.StringArray, words: Sequence[str]) -> pa.StringArray:
+    """The text with null in the place of these words."""
+    others = [word for word in words if word]
+    if others:
+        named = pc.is_in(text, pa.array(others, pa.string()))
+        text = pc.if_else(named, None, text) if pc.any(named).as_py() else text
+    places = offsets(text)
+    filled = places[1:] > places[:-1]
+    if "" not in words or filled.all():
+        return text
+    if text.null_count:
+        filled &= text.is_valid().to_numpy(zero_copy_only=False)
+    valid = pa.py_buffer(np.packbits(filled, bitorder="little"))
+    buffers = [valid, pa.py_buffer(places), text.buffers()[2]]
+    return pa.Array.from_buffers(pa.string(), len(text), buffers)

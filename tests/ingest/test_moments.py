@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ingest.fixed_width import layouts_of_days, parse_days
 from ingest.moments import parse_moments
 
 LAYOUTS = (
@@ -100,3 +101,45 @@ def test_days_of_several_layouts_stand_beside_each_other(text: str) -> None:
     texts = pa.array([None, "02/29/2021", text, "", "01/02/2003"], pa.string()).slice(1)
     told = parse_moments(texts, layouts).cast(pa.date32()).to_pylist()
     assert told == [None, date(2021, 12, 31), None, date(2003, 1, 2)]
+
+
+DAYS = ("%m/%d/%Y 12:00:00 AM", "%m/%d/%Y", "%Y-%m-%dT00:00:00", "%Y-%m-%d", "%d.%m.%Y")
+calendar = st.dates(date(1, 1, 1), date(9999, 12, 31))
+nearly = st.from_regex(
+    r"[0-9]{2}[/.:][0-9]{2}[/.][0-9]{4}|[0-9]{4}-[0-9]{2}-[0-9]{2}", fullmatch=True
+)
+written = st.tuples(calendar, st.sampled_from(DAYS)).map(lambda told: _written(*told))
+
+
+@given(st.lists(st.one_of(written, nearly, st.text(max_size=12), st.none()), max_size=9))
+@example([None, "02/29/2020", "02/29/2021", "", "30.04.2020", "\u0660\u0661/01/2020"])
+@example(["02/29/2020", "12/31/9999"])
+def test_days_are_those_of_the_standard_library(texts: list[str | None]) -> None:
+    layouts = layouts_of_days(DAYS)
+    assert len(layouts) == len(DAYS)
+    whole = pa.array(["x", *texts], pa.string())
+    assert parse_days(whole, layouts).to_pylist()[1:] == [_told(text) for text in texts]
+    assert parse_days(whole.slice(1), layouts).to_pylist() == [_told(text) for text in texts]
+
+
+def test_layouts_that_tell_the_time_are_none_of_days() -> None:
+    assert not layouts_of_days(("%Y-%m-%d", "%Y-%m-%d %H:%M:%S"))
+    assert not layouts_of_days(("%Y-%m-%d", "%d %b %Y"))
+
+
+def _written(day: date, layout: str) -> str:
+    parts = {"%Y": f"{day.year:04d}", "%m": f"{day.month:02d}", "%d": f"{day.day:02d}"}
+    for sign, text in parts.items():
+        layout = layout.replace(sign, text)
+    return layout
+
+
+def _told(text: str | None) -> date | None:
+    for layout in DAYS:
+        try:
+            day = datetime.strptime(text or "", layout).date()  # noqa: DTZ007
+        except ValueError:
+            continue
+        if _written(day, layout) == text:
+            return day
+    return None
