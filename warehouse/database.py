@@ -18,7 +18,7 @@ SCHEMA_VERSION = 6
 FILE = "warehouse.duckdb"
 DEFAULT_MEMORY = "256MB"
 _STORAGE_VERSION = "v1.4.0"  # knows one compression of text that needs one pass, not three
-_BLOCK_BYTES = 65_536  # an append touches one block per column: a quarter of DuckDB's default
+_BLOCK_BYTES = 131_072  # an append touches one block per column: half of DuckDB's default
 STORAGE_ERRORS = (
     duckdb.IOException,
     duckdb.TransactionException,

@@ -250,7 +250,8 @@ class DelimitedText:
             parse_options=pacsv.ParseOptions(
                 delimiter=self._layout.delimiter,
                 quote_char=layout.quote or False,
-                newlines_in_values=bool(layout.quote),
+                # Only where a text ends is looked for by its quotes; a block mostly ends a record.
+                newlines_in_values=bool(layout.quote) and bytes(block[-1:]) != b"\n",
                 invalid_row_handler=None if bad is None else note,
             ),
             convert_options=pacsv.ConvertOptions(**convert),
