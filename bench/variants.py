@@ -418,9 +418,10 @@ def _raw_columns() -> str:
 
 
 def _commit_memory() -> str:
-    from dvina.pipeline import _commit_memory as memory
+    from ingest.contract import load_contract
+    from warehouse.commit import memory_for
 
-    return memory()
+    return memory_for(load_contract(DATASET))
 
 
 def _pass_unseen(contract: Any, load_id: str, segments: Any, facts: Any, **_: Any) -> Any:

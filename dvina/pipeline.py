@@ -18,7 +18,7 @@ from dvina.histories import history
 from dvina.settings import Settings
 from expectations.gate import LoadFacts, judge
 from ingest import archive, landing, segments
-from ingest.contract import Contract, dataset_names, load_contract
+from ingest.contract import Contract, load_contract
 from ingest.errors import CountsDisagree, SourceRefused
 from ingest.landing import Landed, Manifest, Workplace
 from ingest.sources import open_source
@@ -175,18 +175,9 @@ def of_micro_batches(contract: Contract) -> Contract:
 def commit(settings: Settings, wait_s: float | None = None) -> None:
     """Commit everything that waits; raises LockTimeout."""
     wait = settings.lock_wait_s if wait_s is None else wait_s
-    with (
-        writer_lock(settings.home, wait),
-        open_warehouse(settings.home, _commit_memory()) as connection,
-    ):
+    with writer_lock(settings.home, wait), open_warehouse(settings.home) as connection:
         reached("commit.locked")
         commit_pending(connection, settings.home, load_contract)
-
-
-def _commit_memory() -> str:
-    """Enough for DuckDB to hold the row groups that it is writing, wide ones included."""
-    widest = max(len(load_contract(name).columns) for name in dataset_names())
-    return f"{max(128, 12 * widest)}MB"
 
 
 def request(settings: Settings, wish: str, load_id: str, reason: str) -> dict[str, Any] | None:

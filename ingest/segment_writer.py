@@ -1,13 +1,14 @@
 """Writes segments: Parquet files that are never changed, and refused rows beside them.
 
 A segment ends after SEGMENT_ROWS rows, or with the run of records that it holds; a segment of such
-a run may be taken over from an earlier load. One write is in flight while the caller goes on, and
-whoever wants to look at segments is told of each as soon as it is whole.
+a run may be taken over from an earlier load. A few batches wait to be written while the caller goes
+on, and whoever wants to look at segments is told of each, by another thread, once it is whole.
 """
 
 import hashlib
 import os
 import shutil
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -24,6 +25,7 @@ from ingest.steps import reached
 
 SEGMENT_ROWS = 1_000_000
 ROW_GROUP_ROWS = 122_880
+BATCHES_WAITING = 3  # and the one that is written; more would only hold memory
 Closed = Callable[[Path], None]  # is told of a segment that is whole
 
 
@@ -35,14 +37,14 @@ class SegmentWriter:
         self._folder = folder
         self._closed = closed
         self._writer: pq.ParquetWriter | None = None
-        # One write is in flight while the next batch is cast: compression leaves Python alone.
-        self._thread = ThreadPoolExecutor(1)
-        self._write: Future[None] | None = None
+        # Its work is done in order while batches are cast: compression leaves Python alone.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="dvina-segments")
+        self._waiting: deque[Future[None]] = deque()
         self._quarantine = pq.ParquetWriter(folder / QUARANTINE, QUARANTINE_SCHEMA)
         self._in_segment = 0
         self._run_landed = self._run_refused = 0
         self.names: list[str] = []
-        self.runs: dict[str, list[Any]] = {}
+        self.runs: dict[str, list[Any]] = {}  # complete when the writer is closed
         self.landed = 0
         self.refused = 0
 
@@ -51,17 +53,17 @@ class SegmentWriter:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
+            if kind is None:
+                self._close()
             self._settle()
         finally:
-            self._thread.shutdown()
+            self._thread.shutdown(cancel_futures=True)
             self._quarantine.close()
             if self._writer:
                 self._writer.close()
-        if self._writer and kind is None:
-            self._tell()
 
     def add(self, landed: pa.RecordBatch, refused: pa.RecordBatch) -> None:
-        """Append one cast batch."""
+        """Append one cast batch; raises OSError, also of a batch before."""
         if refused.num_rows:
             self._quarantine.write_batch(refused)
             self.refused += refused.num_rows
@@ -71,25 +73,23 @@ class SegmentWriter:
         if self._writer is None or self._in_segment >= SEGMENT_ROWS:
             self._roll(landed.schema)
         assert self._writer is not None
-        self._settle()
-        self._write = self._thread.submit(_write, self._writer, landed)
+        self._later(_write, self._writer, landed)
         self._in_segment += landed.num_rows
         self.landed += landed.num_rows
         self._run_landed += landed.num_rows
         reached("ingest.mid_segment")
 
     def close_run(self, key: str) -> None:
-        """End the segment with its run, and note the run's key if all of it has landed here."""
+        """End the segment with its run, and note the run's key if the segment is all of it."""
         if key and self._run_landed:
-            self._close()
-            if not self._run_refused:
-                sha256 = _sha256(self._folder / self.names[-1])
-                self.runs[self.names[-1]] = [key, self._run_landed, sha256]
+            whole = not self._run_refused and self._in_segment == self._run_landed
+            self._close(key if whole else "")
         self._run_landed = self._run_refused = 0
 
     def link(self, key: str, known: Known) -> bool:
         """Take over the segment of a run that is known; False where it is not as it was."""
         self._close()
+        self._settle()
         name = self._next_name()
         try:
             if _sha256(known.path) != known.sha256:
@@ -104,25 +104,34 @@ class SegmentWriter:
                 _link(measured, self._folder / f"{STATS}-{who}-{_number(name)}.parquet")
         self.runs[name] = [key, known.rows, known.sha256]
         self.landed += known.rows
-        self._tell()
+        self._tell(name)
         return True
 
+    def _later(self, work: Callable[..., None], *given: Any) -> None:
+        """Have a piece of work done after those before it; raises what one of them raised."""
+        while len(self._waiting) >= BATCHES_WAITING:
+            self._waiting.popleft().result()
+        self._waiting.append(self._thread.submit(work, *given))
+
     def _settle(self) -> None:
-        """Wait for the write in flight; raises what it raised."""
-        write, self._write = self._write, None
-        if write is not None:
-            write.result()
+        """Wait for all work; raises what it raised."""
+        while self._waiting:
+            self._waiting.popleft().result()
 
-    def _close(self) -> None:
-        self._settle()
-        if self._writer:
-            self._writer.close()
-            self._writer = None
-            self._tell()
+    def _close(self, key: str = "") -> None:
+        writer, self._writer = self._writer, None
+        if writer:
+            self._later(self._end, writer, self.names[-1], key, self._in_segment)
 
-    def _tell(self) -> None:
+    def _end(self, writer: pq.ParquetWriter, name: str, key: str, rows: int) -> None:
+        writer.close()
+        if key:
+            self.runs[name] = [key, rows, _sha256(self._folder / name)]
+        self._tell(name)
+
+    def _tell(self, name: str) -> None:
         if self._closed:
-            self._closed(self._folder / self.names[-1])
+            self._closed(self._folder / name)
 
     def _next_name(self) -> str:
         return f"segment-{len(self.names):05d}.parquet"

@@ -34,6 +34,7 @@ from warehouse.rows import insert_rows, parquet
 from warehouse.tables import ensure_tables
 
 ONE_ROW_GROUP = 122_880  # rows of DuckDB's
+_LEAST_MB, _COLUMN_MB = 128, 12  # memory of a commit, and of that for each column
 ContractOf = Callable[[str], Contract]
 Work = Callable[[duckdb.DuckDBPyConnection], Decided]
 
@@ -50,7 +51,7 @@ def commit_pending(
     ``beside_build`` says that the DuckDB instance works for somebody else too.
     """
     decided = [*_commit_loads(connection, home, contract_of, beside_build)]
-    decided += _carry_out(connection, home, contract_of)
+    decided += _carry_out(connection, home, contract_of, beside_build)
     side.catch_up(connection, home)
     for dataset in {d.dataset for d in decided if contract_of(d.dataset).stream}:
         positions.note_aside(connection, home, dataset)
@@ -75,7 +76,7 @@ def _commit_loads(
         contract = contract_of(landed.manifest.dataset)
         try:
             work = partial(commit_load, contract, landed, verdict, why)
-            with _threads_for(connection, landed, beside_build):
+            with _room_for(connection, contract, landed, beside_build):
                 done = in_transaction(connection, work)
             yield done
         except _Unchanged:
@@ -94,11 +95,25 @@ def _commit_loads(
             yield in_transaction(connection, partial(reject_load, landed, against))
 
 
+def memory_for(contract: Contract) -> str:
+    """Enough for DuckDB to hold the row groups that it is writing, wide ones included."""
+    return f"{max(_LEAST_MB, _COLUMN_MB * len(contract.columns))}MB"
+
+
+def _set_memory(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
+    connection.execute(f"set memory_limit = {literal(memory_for(contract))}")
+
+
 @contextmanager
-def _threads_for(
-    connection: duckdb.DuckDBPyConnection, landed: Landed, beside_build: bool
+def _room_for(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, landed: Landed, beside_build: bool
 ) -> Iterator[None]:
-    """One thread for a load of one row group: it cannot be shared, and two copy its rows twice."""
+    """Memory by the contract's width, unless somebody else's work counts on more.
+
+    One thread for a load of one row group: it cannot be shared, and two copy its rows twice.
+    """
+    if not beside_build:
+        _set_memory(connection, contract)
     if beside_build or landed.manifest.rows_landed > ONE_ROW_GROUP:
         yield
         return
@@ -239,10 +254,14 @@ def _insert_checks(
 
 
 def _carry_out(
-    connection: duckdb.DuckDBPyConnection, home: Path, contract_of: ContractOf
+    connection: duckdb.DuckDBPyConnection, home: Path, contract_of: ContractOf, beside_build: bool
 ) -> Iterator[Decided]:
     for path, wish in side.requests(home):
         why = ledger.cause(wish["reason"], wish["by"])
+        if not beside_build:
+            with suppress(WarehouseError):  # told below
+                dataset = ledger.dataset_of(connection, wish["load_id"])
+                _set_memory(connection, contract_of(dataset))
         work = partial(answer, home, wish["wish"], wish["load_id"], contract_of, why)
         try:
             done = in_transaction(connection, work)

@@ -7,6 +7,7 @@ and when the caller likes, several at once, and their order is the order of the 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +15,24 @@ import pyarrow as pa
 
 from ingest.contract import Contract
 from ingest.errors import ContractError, SourceRefused
+
+# Readers by the name that contracts give them; the text reader takes what no other knows.
+_KINDS = {
+    "comtrade_json": "json_records:COMTRADE_JSON",
+    "csv": "delimited:DELIMITED",
+    "ecb_rates": "ecb_rates:ECB_RATES",
+    "eurostat_xlsx": "workbook:EUROSTAT_XLSX",
+    "feather": "arrow_file:FEATHER",
+    "iati": "iati:IATI",
+    "ids_json": "ids_json:IDS_JSON",
+    "ids_wide": "ids_wide:IDS_WIDE",
+    "imf_wide": "imf:IMF_WIDE",
+    "json_table": "json_table:JSON_TABLE",
+    "lines": "lines:LINES",
+    "ocds_json": "ocds_releases:OCDS_JSON",
+    "sheet": "sheet:SHEET_XLSX",
+    "xml": "xml_records:XML",
+}
 
 
 @dataclass(frozen=True)
@@ -94,49 +113,20 @@ def open_source(contract: Contract, path: Path, name: str = "") -> Source:
 
     ``name`` is the file's name where it was found; by default that of ``path``.
     """
-    kinds = _kinds()
-    unknown = [kind for kind in contract.format.kinds if kind not in kinds]
+    unknown = [kind for kind in contract.format.kinds if kind not in _KINDS]
     if unknown:
         raise ContractError(f"{contract.dataset}: no reader for format {unknown[0]!r}.")
-    for kind in contract.format.kinds:
-        if len(contract.format.kinds) == 1 or kinds[kind].fits(path):
-            return kinds[kind].open(contract, path, name or path.name)
+    for kind in map(_kind, contract.format.kinds):
+        if len(contract.format.kinds) == 1 or kind.fits(path):
+            return kind.open(contract, path, name or path.name)
     raise SourceRefused(
         f"{contract.dataset}: {name or path.name} is of no kind that this dataset is published "
         f"in ({', '.join(contract.format.kinds)})."
     )
 
 
-def _kinds() -> dict[str, Kind]:
-    """Readers by the name that contracts give them; the text reader takes what no other knows."""
-    from ingest.sources.arrow_file import FEATHER
-    from ingest.sources.delimited import DelimitedText
-    from ingest.sources.ecb_rates import ECB_RATES
-    from ingest.sources.iati import IATI
-    from ingest.sources.ids_json import IDS_JSON
-    from ingest.sources.ids_wide import IDS_WIDE
-    from ingest.sources.imf import IMF_WIDE
-    from ingest.sources.json_records import COMTRADE_JSON
-    from ingest.sources.json_table import JSON_TABLE
-    from ingest.sources.lines import LINES
-    from ingest.sources.ocds_releases import OCDS_JSON
-    from ingest.sources.sheet import SHEET_XLSX
-    from ingest.sources.workbook import EUROSTAT_XLSX
-    from ingest.sources.xml_records import XML
-
-    return {
-        "comtrade_json": COMTRADE_JSON,
-        "csv": Kind(lambda _: True, DelimitedText),
-        "ecb_rates": ECB_RATES,
-        "eurostat_xlsx": EUROSTAT_XLSX,
-        "feather": FEATHER,
-        "iati": IATI,
-        "ids_json": IDS_JSON,
-        "ids_wide": IDS_WIDE,
-        "imf_wide": IMF_WIDE,
-        "json_table": JSON_TABLE,
-        "lines": LINES,
-        "ocds_json": OCDS_JSON,
-        "sheet": SHEET_XLSX,
-        "xml": XML,
-    }
+def _kind(name: str) -> Kind:
+    """The kind of that name; its reader, and the libraries of that, are imported only now."""
+    module, _, attribute = _KINDS[name].partition(":")
+    kind: Kind = getattr(import_module(f"ingest.sources.{module}"), attribute)
+    return kind

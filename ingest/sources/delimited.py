@@ -26,12 +26,12 @@ from ingest.decimals import narrowed, widened
 from ingest.errors import IngestError, SourceRefused
 from ingest.lookups import digest
 from ingest.records import RecordCounter
-from ingest.sources import Malformed, Part, RawBatch, Recurring
+from ingest.sources import Kind, Malformed, Part, RawBatch, Recurring
 from ingest.sources.blocks import longer, without_first_line
 from ingest.sources.layout import HEADER_BYTES, TRAILING, read_layout
 from ingest.sources.runs import end_of_run
 
-BLOCK_BYTES = 4 * 1024**2
+BLOCK_BYTES = 8 * 1024**2
 MAX_RECORD_BYTES = 1024**2
 MAX_MALFORMED, MAX_TEXT = 10_000, 4_000
 PARSER = "delimited 2"  # another number whenever a block would be parsed or cast otherwise
@@ -66,7 +66,7 @@ class DelimitedText:
         return self._layout.drift
 
     def parts(self) -> Iterator[Part]:
-        """Blocks of up to about 4 MiB that end where a record ends."""
+        """Blocks of up to about 8 MiB that end where a record ends."""
         header, given = True, 0
         for block, records, closes in self._blocks():
             if header:
@@ -288,3 +288,6 @@ def _placed(bad: list[Malformed], given: int) -> tuple[Malformed, ...]:
 
 def _all(condition: pa.Array) -> bool:
     return bool(pc.all(condition, min_count=0).as_py())
+
+
+DELIMITED = Kind(lambda _: True, DelimitedText)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from ingest import sources
 from ingest.contract import dataset_names, load_contract
 from ingest.errors import ContractError
 from tests.conftest import SAMPLES
@@ -65,3 +66,9 @@ def test_an_unknown_dataset_names_the_known_ones() -> None:
 def test_a_dataset_name_cannot_leave_the_folder() -> None:
     with pytest.raises(ContractError):
         load_contract("../contract")
+
+
+def test_every_kind_that_contracts_may_name_has_a_reader() -> None:
+    assert len(sources._KINDS) > 10
+    for name in sources._KINDS:
+        assert callable(sources._kind(name).open)
