@@ -9,7 +9,7 @@ same record as before. (Content-defined chunking, as backup programs do it.)
 import numpy as np
 
 RUN_BYTES = 16 * 1024**2  # least
-MOST_BYTES = 4 * RUN_BYTES
+MOST_BYTES = 2 * RUN_BYTES
 _WINDOW = 64  # bytes before a record's end that are hashed
 _AT_ONCE = 512
 _ONE_IN = 1024

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as quick
 from hypothesis import strategies as st
 
-from ingest import lookups
+from ingest import lookups, segment_writer
 from ingest.contract import Contract
 from ingest.landing import Landed
 from ingest.sources import delimited, runs
@@ -83,6 +83,18 @@ def test_a_row_that_is_put_in_moves_the_numbers_of_those_after_it(
     again = land(contract, path, home)
     assert 0 < shared(again) < len(again.segments)
     assert rows(again) == rows(land(contract, path, tmp_path / "elsewhere"))
+
+
+def test_a_run_that_fills_several_segments_is_read_again(
+    contract: Contract, home: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segment_writer, "SEGMENT_ROWS", 10)
+    monkeypatch.setattr(delimited, "BLOCK_BYTES", 512)
+    path = write("a.csv", HEADER + "".join(lines(600)))
+    first, again = land(contract, path, home), land(contract, path, home)
+    assert len(first.segments) > len(first.manifest.runs)
+    assert rows(again) == rows(first)
+    assert again.manifest.rows_landed == 600
 
 
 def test_a_run_with_refused_rows_is_read_again(
