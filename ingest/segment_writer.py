@@ -25,7 +25,7 @@ from ingest.steps import reached
 
 SEGMENT_ROWS = 1_000_000
 ROW_GROUP_ROWS = 122_880
-BATCHES_WAITING = 3  # and the one that is written; more would only hold memory
+BATCHES_WAITING = 1  # and the one that is written; more only hold memory
 Closed = Callable[[Path], None]  # is told of a segment that is whole
 
 

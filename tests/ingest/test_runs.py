@@ -155,7 +155,7 @@ def test_any_few_changes_leave_the_rows_right(
     path.write_text(HEADER + "".join(first))
     land(contract, path, folder / "home")
     second = [*first]
-    for place in places:
+    for place in (min(place, 1990) for place in places):
         change = dice.randrange(3)
         if change == 0:
             second[place] = second[place].replace(",8", f",8{dice.randrange(10)}", 1)
