@@ -57,8 +57,8 @@ def build_as_known(settings: Settings, moment: str, target: Path) -> Known:
             for contract in contracts:
                 ensure_tables(connection, contract)
             arguments = ["build", "--full-refresh", "--exclude-resource-type", "unit_test"]
-            told = {**variables(settings), "touched_years": None}
-            ran = run_models(place / FILE, settings.home / "dbt" / "as_known", arguments, told)
+            out = settings.home / "dbt" / "as_known"
+            ran = run_models(place / FILE, out, arguments, variables(settings))
             if ran.failure is not None:
                 return Known("failed", horizon, ran.failure)
             lay_quality_marts(connection, contracts)

@@ -218,13 +218,14 @@ def _run_dbt(settings: Settings, reach: Reach | None) -> tuple[str | None, Writt
     if reach is not None and not reach.datasets:
         return None, {}
     arguments = ["build", *(p for kind in LEFT_OUT for p in ("--exclude-resource-type", kind))]
-    told = variables(settings)
     if reach is None:
         arguments.append("--full-refresh")
     else:
         arguments += ["--select", *reach.selection(), RESTATED]
-        told |= reach.variables()
-    ran = run_models(settings.home / FILE, settings.home / "dbt", arguments, told)
+    told = reach.told() if reach else ""
+    ran = run_models(
+        settings.home / FILE, settings.home / "dbt", arguments, variables(settings), told
+    )
     return ran.failure, reach.written(ran.written) if reach else None
 
 

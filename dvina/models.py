@@ -23,15 +23,21 @@ class Ran:
 
 
 def run_models(
-    database: Path, out: Path, arguments: list[str], variables: dict[str, object]
+    database: Path,
+    out: Path,
+    arguments: list[str],
+    variables: dict[str, object],
+    reach: str = "",
 ) -> Ran:
     """Run dbt with some arguments over ``database``.
 
-    ``out`` gets dbt's artefacts and logs. Unit tests of the models prove the models, not the data:
-    they run in the project's tests.
+    ``out`` gets dbt's artefacts and logs. ``reach`` tells models that are kept up what to bring
+    up to date (``macros/touched.sql``); without it they are made anew. Unit tests of the models
+    prove the models, not the data: they run in the project's tests.
     """
     os.environ["DO_NOT_TRACK"] = "1"
     os.environ["DVINA_WAREHOUSE"] = str(database)
+    os.environ["DVINA_REACH"] = reach
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
@@ -40,10 +46,13 @@ def run_models(
         "--target-path", str(out / "target"), "--log-path", str(out / "logs"),
         "--log-level", "none", "--log-level-file", "debug", "--vars", json.dumps(variables),
     ]  # fmt: skip
+    if reach and (out / "target" / "manifest.json").is_file():
+        every.append("--no-write-json")  # of the models, which are what they were
     logging.raiseExceptions = False  # a full disk must not fill the terminal too
     try:
         answer = dbtRunner(callbacks=[_mid_models]).invoke(every)
     finally:
+        os.environ.pop("DVINA_REACH")
         DuckDBConnectionManager.close_all_connections()
     results = getattr(answer.result, "results", [])
     made = [r.node for r in results if r.node.resource_type in ("model", "seed", "snapshot")]

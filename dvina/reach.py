@@ -3,7 +3,8 @@
 A model is built again when a dataset above it in dbt's graph changed. Models that declare a
 ``partition`` in their ``meta`` then only do those that the changed slices reach:
 
-- trade by years (``macros/touched.sql``), which customs and exchange rates name;
+- trade by periods where a month of a year stands for itself, else by years, which customs and
+  exchange rates name (``macros/touched.sql``);
 - loans by pairs of lender and borrower, statements by month (``macros/touched_loans.sql``).
 
 All others are made anew from tables that are kept up, or are small.
@@ -11,7 +12,7 @@ All others are made anew from tables that are kept up, or are small.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ingest.contract import load_contract
@@ -31,14 +32,15 @@ class Reach:
 
     datasets: tuple[str, ...]
     years: tuple[int, ...]
+    periods: tuple[str, ...] = ()
+    whole_years: tuple[int, ...] = ()
     pairs: tuple[tuple[str, str], ...] = ()
     months: tuple[str, ...] = ()
     whole: tuple[str, ...] = ()
 
-    def variables(self) -> dict[str, object]:
-        """The partitions as variables of dbt."""
-        loans = {"pairs": self.pairs, "months": self.months, "whole": self.whole}
-        return {"touched_years": self.years, "touched_loans": loans}
+    def told(self) -> str:
+        """The partitions as the models read them."""
+        return json.dumps({k: v for k, v in asdict(self).items() if k != "datasets"})
 
     def written(self, models: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[int, ...] | None]:
         """The years that may have changed in tables that dbt made, by their ``meta``; None: all."""
@@ -61,9 +63,12 @@ def reached_by(changed: Mapping[str, Iterable[str]] | None) -> Reach | None:
     """
     if changed is None:
         return None
-    years = touched_years(text for name in changed if _is_trade(name) for text in changed[name])
+    trade = [text for name in changed if _is_trade(name) for text in changed[name]]
+    years = touched_years(trade)
     if years is None:
         return None
+    periods = {period for period in map(_period_of, trade) if period}
+    whole_years = touched_years(text for text in trade if not _period_of(text))
     pairs = {
         (str(told["lender_code"]), str(told["borrower_code"]))
         for name in PAIRS
@@ -76,10 +81,18 @@ def reached_by(changed: Mapping[str, Iterable[str]] | None) -> Reach | None:
     return Reach(
         tuple(sorted(changed)),
         years,
+        tuple(sorted(periods)),
+        whole_years or (),
         tuple(sorted(pairs)),
         tuple(sorted(months)),
         tuple(sorted(whole - {STATEMENTS})),
     )
+
+
+def _period_of(slice_text: str) -> str | None:
+    """The period that a slice is of; None where it only has a date or a year, as rates do."""
+    period = json.loads(slice_text).get("period")
+    return str(period) if period else None
 
 
 def _is_of_rates(dataset: str) -> bool:

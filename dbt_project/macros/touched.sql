@@ -1,22 +1,51 @@
 {#
-    Incremental builds. The variable touched_years lists the years that loads reached since the last
-    build; a model that is kept up to date forgets those years and appends them anew, in one
-    transaction. null stands for every year: then tables are made anew.
+    Incremental builds. The environment tells in DVINA_REACH what loads reached since the last build, as
+    JSON; a model that is kept up to date forgets those partitions and appends them anew, in one
+    transaction. Without it tables are made anew. It is no variable of dbt: with other variables
+    all models would be parsed again. Its keys:
+
+    periods      periods of trade of which rows came, went or changed (YYYY, YYYY-Qn, YYYY-MM)
+    whole_years  years of which any period may have changed, such as those of exchange rates
+    years        the years of both
+    pairs, months, whole: of loans, see touched_loans.sql
 #}
+{% macro reach() -%}
+    {%- set told = env_var('DVINA_REACH', '') if execute else '' -%}
+    {{ return(fromjson(told) if told else none) }}
+{%- endmacro %}
 
 {# The rows of the years to build, by a period (YYYY, YYYY-Qn, YYYY-MM). With later, the years after them too. #}
 {% macro touched(period, later=0) -%}
     {%- if is_kept_up() -%}
         {%- set years = [] -%}
-        {%- for year in var('touched_years') -%}
+        {%- for year in reach()['years'] -%}
             {%- for after in range(later + 1) -%}
-                {%- do years.append("'" ~ (year | int + after) ~ "'") -%}
+                {%- do years.append(year | int + after) -%}
             {%- endfor -%}
         {%- endfor -%}
-        {%- if years -%} left({{ period }}, 4) in ({{ years | unique | join(', ') }}) {%- else -%} false {%- endif -%}
+        {{ among('left(' ~ period ~ ', 4)', years | unique) }}
     {%- else -%}
         true
     {%- endif -%}
+{%- endmacro %}
+
+{# The same where a model divides by nothing beyond a period: a month of a year stands for itself. #}
+{% macro touched_exactly(period) -%}
+    {%- if is_kept_up() -%}
+        (
+            {{ among(period, reach()['periods']) }}
+            or {{ among('left(' ~ period ~ ', 4)', reach()['whole_years']) }}
+        )
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+{# False where there are no values to be among: SQL knows no empty list. #}
+{% macro among(expression, values) -%}
+    {%- set quoted = [] -%}
+    {%- for value in values -%} {%- do quoted.append("'" ~ value ~ "'") -%} {%- endfor -%}
+    {%- if quoted -%} {{ expression }} in ({{ quoted | join(', ') }}) {%- else -%} false {%- endif -%}
 {%- endmacro %}
 
 {# Before the insert, in its transaction: what the years held is gone, also where nothing comes instead. #}
@@ -26,7 +55,7 @@
 
 {# True while a table that stands is brought up to date, and in tests of such a build. #}
 {% macro is_kept_up() -%}
-    {%- if var('touched_years', none) is not iterable or var('touched_years') is string -%}
+    {%- if reach() is none -%}
         {{ return(false) }}
     {%- else -%}
         {{ return(model.resource_type == 'test' or is_incremental()) }}
@@ -34,22 +63,24 @@
 {%- endmacro %}
 
 {#
-    Tests of a model that is kept up to date look at the years that the build touched; its meta says
-    by which column. The rest stands as it was tested before.
+    Tests of a model that is kept up to date look at the partitions that the build touched; its meta says
+    by which column, and whether by years. The rest stands as it was tested before.
 #}
 {% macro get_where_subquery(relation) -%}
     {%- set condition = config.get('where') -%}
-    {%- set by = namespace(column=none, later=0) -%}
-    {%- if execute and var('touched_years', none) is not none -%}
+    {%- set by = namespace(meta={}) -%}
+    {%- if execute and reach() is not none -%}
         {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.alias == relation.identifier -%}
-            {%- set meta = node.config.meta or {} -%}
-            {%- set by.column = meta.get('touched_by') -%}
-            {%- set by.later = meta.get('touched_later', 0) -%}
+            {%- set by.meta = node.config.meta or {} -%}
         {%- endfor -%}
     {%- endif -%}
     {%- set parts = [] -%}
     {%- if condition -%} {%- do parts.append('(' ~ condition ~ ')') -%} {%- endif -%}
-    {%- if by.column -%} {%- do parts.append(touched(by.column, by.later)) -%} {%- endif -%}
+    {%- if by.meta.get('touched_exactly_by') -%}
+        {%- do parts.append(touched_exactly(by.meta['touched_exactly_by'])) -%}
+    {%- elif by.meta.get('touched_by') -%}
+        {%- do parts.append(touched(by.meta['touched_by'], by.meta.get('touched_later', 0))) -%}
+    {%- endif -%}
     {%- if parts -%}
         (select * from {{ relation }} where {{ parts | join(' and ') }})
     {%- else -%}

@@ -1,17 +1,17 @@
 {#
-    Loans that changed inputs can reach, told by the variable touched_loans: pairs of lender and
+    Loans that changed inputs can reach (see touched.sql for how it is told): pairs of lender and
     borrower of which any line changed (registers and debt by creditor are slices of one pair), months
     whose statement came, went or changed, and datasets that are made anew as a whole.
 #}
 
 {# Rows of a dataset whose slices are pairs of lender and borrower. #}
 {% macro touched_pairs(dataset, lender, borrower) -%}
-    {%- set reach = var('touched_loans') -%}
+    {%- set told = reach() or {} -%}
     {%- set pairs = [] -%}
-    {%- for pair in reach['pairs'] -%}
+    {%- for pair in told.get('pairs', []) -%}
         {%- do pairs.append("('" ~ (pair | map('replace', "'", "''") | join("', '")) ~ "')") -%}
     {%- endfor -%}
-    {%- if not is_kept_up() or dataset in reach['whole'] -%}
+    {%- if not is_kept_up() or dataset in told['whole'] -%}
         true
     {%- elif pairs -%} ({{ lender }}, {{ borrower }}) in ({{ pairs | join(', ') }}) {%- else -%} false {%- endif -%}
 {%- endmacro %}
@@ -24,7 +24,7 @@
     {%- set month = "left(cast(" ~ as_of ~ " as varchar), 7)" -%}
     {%- set month_before = "coalesce(left(cast(" ~ previous ~ " as varchar), 7), '')" -%}
     {%- set spans = [] -%}
-    {%- for touched_month in var('touched_loans')['months'] -%}
+    {%- for touched_month in (reach() or {}).get('months', []) -%}
         {%- do spans.append("'" ~ touched_month ~ "' between " ~ month_before ~ " and " ~ month) -%}
     {%- endfor -%}
     {%- if not is_kept_up() -%}

@@ -15,7 +15,7 @@ totals as (
         period,
         value_original as total_value
     from {{ ref('int_trade_rows_by_source') }}
-    where code = '' and {{ touched('period') }}
+    where code = '' and {{ touched_exactly('period') }}
 
 ),
 
@@ -30,7 +30,7 @@ flows as (
         period,
         sum(value_original) as flow_value
     from {{ ref('int_trade_flows_by_source') }}
-    where {{ touched('period') }}
+    where {{ touched_exactly('period') }}
     group by source_dataset, reporter_code, partner_code, flow_code, frequency, period
 
 )

@@ -7,7 +7,11 @@ counted as (
     select
         'mart_sector_trade' as mart_name,
         -- only rows between two countries: a file of world totals alone fills no mart
-        (select count(*) from {{ ref('int_trade_rows_by_source') }}) as staged_rows,
+        (
+            select count(*)
+            from {{ ref('int_trade_rows_by_source') }}
+            where {{ touched_exactly('period') }}
+        ) as staged_rows,
         (select count(*) from {{ ref('mart_sector_trade') }}) as mart_rows
 
     union all
@@ -17,7 +21,7 @@ counted as (
         (
             select count(*)
             from {{ ref('int_trade_rows_by_source') }}
-            where source_dataset <> 'customs_baci_flows'
+            where source_dataset <> 'customs_baci_flows' and {{ touched_exactly('period') }}
         ) as staged_rows,
         (select count(*) from {{ ref('mart_trade_mirror') }}) as mart_rows
 

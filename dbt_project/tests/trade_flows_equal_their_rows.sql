@@ -16,7 +16,7 @@ levels as (
         sum(value_original) as level_value,
         count(*) as row_count
     from {{ ref('int_trade_rows_by_source') }}
-    where {{ touched('period') }}
+    where {{ touched_exactly('period') }}
     group by
         source_dataset, reporter_code, partner_code, flow_code, frequency, period, length(code)
 
@@ -51,7 +51,7 @@ flows as (
         period,
         sum(value_original) as flow_value
     from {{ ref('int_trade_flows_by_source') }}
-    where {{ touched('period') }}
+    where {{ touched_exactly('period') }}
     group by source_dataset, reporter_code, partner_code, flow_code, frequency, period
 
 )

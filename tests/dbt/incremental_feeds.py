@@ -13,7 +13,8 @@ from tests.conftest import SAMPLES
 
 # A dataset, and the text of a file of it; a feed may bring several that belong together.
 Files = list[tuple[str, str]]
-COUNTRIES, YEARS = (112, 643, 276, 398), ("2018", "2019", "2020")
+COUNTRIES = (112, 643, 276, 398)
+PERIODS = ("2018", "2019", "2020", "201903", "201904")  # years, and months beside one of them
 CODES = ("TOTAL", "87", "8703", "870323", "843351", "8542", "854231", "845811", "999999")
 NAMES = ("Belarus", "Kazakhstan", "Armenia")
 # Two statements of one month, and months between which others may come or go.
@@ -26,13 +27,13 @@ SUPPLIERS = (
 )
 
 
-def comtrade(dice: random.Random, year: str | None = None) -> Files:
-    """Some flows of one reporter and year, sometimes a revision of what is there."""
-    reporter, year = dice.choice(COUNTRIES), year or dice.choice(YEARS)
+def comtrade(dice: random.Random, period: str | None = None) -> Files:
+    """Some flows of one reporter and period, sometimes a revision of what is there."""
+    reporter, period = dice.choice(COUNTRIES), period or dice.choice(PERIODS)
     partners = [c for c in COUNTRIES if c != reporter]
     records = [
         record(
-            reporter=reporter, partner=partner, code=code, period=year, flow=flow,
+            reporter=reporter, partner=partner, code=code, period=period, flow=flow,
             value=dice.randrange(1, 10_000), classificationCode=dice.choice(("H4", "H5")),
         )
         for partner in dice.sample(partners, dice.randrange(1, 4))

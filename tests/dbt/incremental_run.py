@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from dvina import build
+from dvina import build, models
 from dvina.pipeline import ingest, request
 from dvina.settings import PROJECT, Settings
 from tests.dbt.incremental_feeds import FEEDS, Files, comtrade
@@ -25,8 +25,9 @@ from warehouse.errors import UnknownLoad
 LONE_YEAR = "2017"  # of one load, which is withdrawn first: nothing of the year is left
 KEEPS_CODES = "int_sectors_by_trade_code"  # also those that no row has any more
 _DIE = (
-    "import sys; from pathlib import Path; from dvina import build; from dvina.settings import settings; "
-    "build.DBT_PROJECT = Path(sys.argv[1]); build.build_and_publish(settings())"
+    "import sys; from pathlib import Path; from dvina import build, models; "
+    "from dvina.settings import settings; "
+    "build.DBT_PROJECT = models.DBT_PROJECT = Path(sys.argv[1]); build.build_and_publish(settings())"
 )
 
 
@@ -38,7 +39,8 @@ class Run:
         self.settings = Settings(home=home, inbox=home / "inbox", pairs=("BLR-RUS", "DEU-RUS"))
         self.project = home.parent / "dbt_project"
         shutil.copytree(PROJECT / "dbt_project", self.project)
-        build.DBT_PROJECT = self.project
+        build.DBT_PROJECT = models.DBT_PROJECT = self.project
+        build.run_models = self._note_and_run
         self.loads: list[str] = []
         self.done: list[str] = []
         self.told: list[dict[str, Any] | None] = []
@@ -88,10 +90,11 @@ class Run:
         build.LEFT_OUT = ("unit_test",) if tested else ("unit_test", "test")
         outcome = build.build_and_publish(self.settings, force=force)
         assert outcome.state != "failed", outcome.message
-        results = json.loads((self.settings.home / "dbt/target/run_results.json").read_text())
-        told = results["args"]["vars"]
-        told = told if isinstance(told, dict) else json.loads(told)
-        self.told.append(told if told.get("touched_years") is not None else None)
+
+    def _note_and_run(self, *arguments: Any) -> models.Ran:
+        reach = arguments[4]
+        self.told.append(json.loads(reach) if reach else None)
+        return models.run_models(*arguments)
 
     def tables(self) -> dict[str, list[str]]:
         """All tables that dbt makes, as sorted text."""

@@ -2,8 +2,8 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{{ forget_touched('period') }}",
-    meta={'touched_by': 'period'}
+    pre_hook="{{ forget(touched_exactly('period')) }}",
+    meta={'touched_exactly_by': 'period'}
 ) }}
 
 with
@@ -24,7 +24,7 @@ flows as (
         on
             flows.classification_code = classifications.classification_code
             and classifications.scheme = 'HS'
-    where flows.flow_code in ('X', 'M') and {{ touched('flows.period') }}
+    where flows.flow_code in ('X', 'M') and {{ touched_exactly('flows.period') }}
 
 ),
 

@@ -9,7 +9,7 @@ met as (
         commodity_code as source_code,
         code_year
     from {{ ref('int_trade_flows_by_source') }}
-    where {{ touched('period') }}
+    where {{ touched_exactly('period') }}
 
 ),
 

@@ -2,8 +2,8 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{{ forget_touched('period') }}",
-    meta={'touched_by': 'period'}
+    pre_hook="{{ forget(touched_exactly('period')) }}",
+    meta={'touched_exactly_by': 'period'}
 ) }}
 
 with
@@ -30,7 +30,7 @@ product_flows as (
             flows.commodity_code = sectors.source_code
             and flows.code_year = sectors.code_year
             and flows.code_scheme = sectors.scheme
-    where {{ touched('flows.period') }}
+    where {{ touched_exactly('flows.period') }}
 
 ),
 

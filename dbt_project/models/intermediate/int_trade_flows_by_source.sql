@@ -2,8 +2,8 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{{ forget_touched('period') }}",
-    meta={'touched_by': 'period'}
+    pre_hook="{{ forget(touched_exactly('period')) }}",
+    meta={'touched_exactly_by': 'period'}
 ) }}
 
 {%- set flow_key = 'source_dataset, reporter_code, partner_code, flow_code, frequency, period' -%}
@@ -17,7 +17,7 @@ trade_rows as (
         *,
         length(code) + length(code) % 2 as code_level
     from {{ ref('int_trade_rows_by_source') }}
-    where {{ touched('period') }}
+    where {{ touched_exactly('period') }}
 
 ),
 
