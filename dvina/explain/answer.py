@@ -31,6 +31,7 @@ MOST_CELLS = 20
 INPUTS = {
     "mart_sector_trade_indicators": "quotients of trade between all countries of the year",
     "mart_import_substitution": "shares of imports by origin, and what changed in them",
+    "mart_policy_events": "trade of the years before and after an event",
 }
 
 
@@ -82,21 +83,32 @@ def _lay_cells(
 def _inputs(
     settings: Settings, mart: Mart, cells: Sequence[dict[str, Any]], limit: int
 ) -> list[dict[str, Any]]:
-    """What the first cell of an indicator is computed from, explained: both ways of trade."""
-    mirror, first = mart_named("mart_trade_mirror"), cells[0]
-    same = {"sector_id": str(first["sector_id"]), "period": str(first["period"])}
-    ways = [{"importer_code": str(first.get("importer_code"))}]
-    if "country_code" in first:
-        one, other = first["country_code"], first["partner_code"]
-        ways = [
-            {"exporter_code": one, "importer_code": other},
-            {"exporter_code": other, "importer_code": one},
-        ]
+    """What the first cell of an indicator is computed from, explained: the trade behind it."""
+    mirror = mart_named("mart_trade_mirror")
     answers = []
-    for way in ways:
+    for way in _trade_behind(cells[0]):
         with suppress(WrongQuestion):  # trade that nobody reports
-            answers.append(explain(settings, mirror, {**way, **same}, limit))
+            answers.append(explain(settings, mirror, way, limit))
     return answers
+
+
+def _trade_behind(cell: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Cells of trade that a cell compares: both ways, two years, or all suppliers of a country."""
+    sector = {"sector_id": str(cell["sector_id"])}
+    if "period_before" in cell:
+        one, other = cell["first_country_code"], cell["second_country_code"]
+        if cell["direction"] != "first to second":
+            one, other = other, one
+        flow = {"exporter_code": one, "importer_code": other, **sector}
+        return [{**flow, "period": cell[f"period_{when}"]} for when in ("before", "after")]
+    year = {**sector, "period": str(cell["period"])}
+    if "country_code" in cell:
+        one, other = cell["country_code"], cell["partner_code"]
+        return [
+            {"exporter_code": one, "importer_code": other, **year},
+            {"exporter_code": other, "importer_code": one, **year},
+        ]
+    return [{"importer_code": str(cell["importer_code"]), **year}]
 
 
 def _lay_lines(connection: duckdb.DuckDBPyConnection, mart: Mart) -> None:

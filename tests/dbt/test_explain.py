@@ -136,6 +136,18 @@ def test_an_indicator_says_that_it_is_no_sum_and_explains_its_inputs(home: Path)
         assert not any(measure["cells_that_differ"] for measure in inputs["proof"])
 
 
+def test_an_event_is_explained_by_the_trade_before_and_after_it(marts: Marts, home: Path) -> None:
+    ((pair, event, sector, direction, year),) = marts.ask(
+        "select pair_id, event_id, sector_id, direction, period_before "
+        "from marts.mart_policy_events where exports_before_usd > 0 order by all limit 1"
+    )
+    told = ask(home, "mart_policy_events", "--pair", pair, "--event", event,
+               "--sector", sector, "--direction", direction)  # fmt: skip
+    assert told["inputs"][0]["asked"]["period"] == year
+    assert told["inputs"][0]["row_count"] > 0
+    assert not any(m["cells_that_differ"] for i in told["inputs"] for m in i["proof"])
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -28,16 +28,43 @@ imports as (
         importer_code,
         sector_id,
         period,
-        coalesce(sum(value_usd) filter (where exporter_code in ({{ members }})), 0)
-            as union_imports_usd,
-        coalesce(sum(value_usd) filter (where exporter_code not in ({{ members }})), 0)
-            as third_imports_usd,
+        sum(value_usd) filter (where exporter_code in ({{ members }})) as union_imports_usd,
+        sum(value_usd) filter (where exporter_code not in ({{ members }})) as third_imports_usd,
         cast(count(distinct exporter_code) as integer) as supplier_count,
         min(month_count) as month_count,
         cast(sum(value_usd * crosswalk_mass) / nullif(sum(value_usd), 0) as decimal(9, 6))
             as crosswalk_mass
     from cells
     group by importer_code, sector_id, period
+
+),
+
+-- what is in no record of the year is 0 only where there is a record of the year
+records as (
+
+    select
+        importer_code,
+        period,
+        bool_or(exporter_code in ({{ members }})) as has_union_record,
+        bool_or(exporter_code not in ({{ members }})) as has_third_record
+    from cells
+    group by importer_code, period
+
+),
+
+known as (
+
+    select
+        imports.* exclude (union_imports_usd, third_imports_usd),
+        case when records.has_union_record then coalesce(imports.union_imports_usd, 0) end
+            as union_imports_usd,
+        case when records.has_third_record then coalesce(imports.third_imports_usd, 0) end
+            as third_imports_usd
+    from imports
+    inner join records
+        on
+            imports.importer_code = records.importer_code
+            and imports.period = records.period
 
 ),
 
@@ -55,7 +82,7 @@ with_output as (
         imports.supplier_count,
         imports.month_count,
         imports.crosswalk_mass
-    from imports
+    from known as imports
     inner join {{ ref('int_trade_totals_by_country') }} as totals
         on
             imports.importer_code = totals.country_code

@@ -1,6 +1,28 @@
 {{ config(materialized='table', tags=['explains_trade', 'explains_cooperation']) }}
 
 {%- set flow = 'source_dataset, reporter_code, partner_code, flow_code, frequency, period' -%}
+{%- set year = 'source_dataset, reporter_code, partner_code, flow_code, year_period' -%}
+{%- set columns = [
+    'reporter_code', 'partner_code', 'flow_code', 'frequency', 'period', 'classification_code', 'commodity_code',
+    'valuation_code', 'value_own'
+] -%}
+{%- set in_usd = {'valuation_code': 'cast(null as varchar)', 'value_own': 'value_usd'} -%}
+{%- set in_eur = {'valuation_code': 'cast(null as varchar)', 'value_own': 'value_eur'} -%}
+{%- set both_sides = {
+    'reporter_code': 'exporter_code', 'partner_code': 'importer_code', 'flow_code': "'X'", 'value_own': 'value_usd'
+} -%}
+{%- set totals = {
+    'classification_code': 'cast(null as varchar)', 'commodity_code': "'TOTAL'", 'value_own': 'value_usd'
+} -%}
+{#- dataset, its rows, and what is told otherwise there -#}
+{%- set sources = [
+    ('customs_comtrade_flows', 'comtrade_rows', in_usd),
+    ('customs_fcs_flows', ref('stg_fcs__flows'), in_usd),
+    ('customs_comext_flows', 'comext_rows', in_eur),
+    ('customs_eurostat_flows', ref('stg_eurostat__flows'), in_eur),
+    ('customs_baci_flows', ref('stg_baci__flows'), both_sides),
+    ('customs_imf_totals', ref('stg_imf__totals'), totals)
+] -%}
 
 with
 
@@ -30,106 +52,17 @@ comext_rows as (
 
 landed_rows as (
 
-    select
-        'customs_comtrade_flows' as source_dataset,
-        _load_id,
-        _row,
-        reporter_code,
-        partner_code,
-        flow_code,
-        frequency,
-        period,
-        classification_code,
-        commodity_code,
-        cast(null as varchar) as valuation_code,
-        value_usd as value_own
-    from comtrade_rows
-
-    union all
-
-    select
-        'customs_fcs_flows' as source_dataset,
-        _load_id,
-        _row,
-        reporter_code,
-        partner_code,
-        flow_code,
-        frequency,
-        period,
-        classification_code,
-        commodity_code,
-        cast(null as varchar) as valuation_code,
-        value_usd as value_own
-    from {{ ref('stg_fcs__flows') }}
-
-    union all
-
-    select
-        'customs_comext_flows' as source_dataset,
-        _load_id,
-        _row,
-        reporter_code,
-        partner_code,
-        flow_code,
-        frequency,
-        period,
-        classification_code,
-        commodity_code,
-        cast(null as varchar) as valuation_code,
-        value_eur as value_own
-    from comext_rows
-
-    union all
-
-    select
-        'customs_eurostat_flows' as source_dataset,
-        _load_id,
-        _row,
-        reporter_code,
-        partner_code,
-        flow_code,
-        frequency,
-        period,
-        classification_code,
-        commodity_code,
-        cast(null as varchar) as valuation_code,
-        value_eur as value_own
-    from {{ ref('stg_eurostat__flows') }}
-
-    union all
-
-    select
-        'customs_baci_flows' as source_dataset,
-        _load_id,
-        _row,
-        exporter_code as reporter_code,
-        importer_code as partner_code,
-        'X' as flow_code,
-        frequency,
-        period,
-        classification_code,
-        commodity_code,
-        valuation_code,
-        value_usd as value_own
-    from {{ ref('stg_baci__flows') }}
-
-    union all
-
-    select
-        'customs_imf_totals' as source_dataset,
-        _load_id,
-        _row,
-        reporter_code,
-        partner_code,
-        flow_code,
-        frequency,
-        period,
-        cast(null as varchar) as classification_code,
-        'TOTAL' as commodity_code,
-        valuation_code,
-        value_usd as value_own
-    from {{ ref('stg_imf__totals') }}
-
+    {% for dataset, relation, told in sources -%}
+        select
+            {% for column in columns -%}
+                {{ told[column] ~ ' as ' ~ column if column in told else column }},
+            {% endfor -%}
+            '{{ dataset }}' as source_dataset,
+            _load_id,
+            _row
+        from {{ relation }}
+        {% if not loop.last -%} union all {%- endif %}
+    {% endfor %}
 ),
 
 flows as (
@@ -151,17 +84,10 @@ counted as (
         'counted' as counted_as,
         cast(landed_rows.value_own as decimal(24, 3)) as value_original
     from flows
-    inner join landed_rows
-        on
-            flows.source_dataset = landed_rows.source_dataset
-            and flows.reporter_code = landed_rows.reporter_code
-            and flows.partner_code = landed_rows.partner_code
-            and flows.flow_code = landed_rows.flow_code
-            and flows.frequency = landed_rows.frequency
-            and flows.period = landed_rows.period
-            and flows.commodity_code = landed_rows.commodity_code
-            and flows.classification_code is not distinct from landed_rows.classification_code
-            and flows.valuation_code = coalesce(landed_rows.valuation_code, flows.valuation_code)
+    inner join landed_rows using ({{ flow }}, commodity_code)
+    where
+        flows.classification_code is not distinct from landed_rows.classification_code
+        and flows.valuation_code = coalesce(landed_rows.valuation_code, flows.valuation_code)
 
 ),
 
@@ -198,30 +124,15 @@ contributions as (
 
 ),
 
-chosen as (
+-- the source that counts in a year, and that and the frequency which stand as a report
+marked as (
 
-    select distinct
-        source_dataset,
-        reporter_code,
-        partner_code,
-        flow_code,
-        year_period
+    select
+        {{ year }},
+        frequency,
+        bool_or(preference = 1) over (partition by {{ year }}) as is_chosen,
+        coalesce(report_preference = 1, false) as is_reported
     from {{ ref('int_trade_sources_by_year') }}
-    where preference = 1
-
-),
-
-reported as (
-
-    select distinct
-        source_dataset,
-        reporter_code,
-        partner_code,
-        flow_code,
-        year_period,
-        frequency
-    from {{ ref('int_trade_sources_by_year') }}
-    where report_preference = 1
 
 ),
 
@@ -248,9 +159,10 @@ trade_rows as (
         end as usd_per_unit,
         contributions.valuation_code,
         contributions.is_total,
-        chosen.source_dataset is not null as is_chosen,
-        reported.source_dataset is not null as is_reported
+        coalesce(marked.is_chosen, false) as is_chosen,
+        coalesce(marked.is_reported, false) as is_reported
     from contributions
+    left join marked using ({{ year }}, frequency)
     left join {{ ref('int_sectors_by_trade_code') }} as sectors
         on
             contributions.commodity_code = sectors.source_code
@@ -261,21 +173,6 @@ trade_rows as (
             contributions.currency_code = rates.currency_code
             and contributions.period = rates.period
             and contributions.frequency = rates.frequency
-    left join chosen
-        on
-            contributions.source_dataset = chosen.source_dataset
-            and contributions.reporter_code = chosen.reporter_code
-            and contributions.partner_code = chosen.partner_code
-            and contributions.flow_code = chosen.flow_code
-            and contributions.year_period = chosen.year_period
-    left join reported
-        on
-            contributions.source_dataset = reported.source_dataset
-            and contributions.reporter_code = reported.reporter_code
-            and contributions.partner_code = reported.partner_code
-            and contributions.flow_code = reported.flow_code
-            and contributions.year_period = reported.year_period
-            and contributions.frequency = reported.frequency
 
 )
 

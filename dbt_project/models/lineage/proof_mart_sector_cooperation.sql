@@ -72,29 +72,21 @@ figures as (
 cooperation as (
 
     select
+        {% for one, other in [('first', 'second'), ('second', 'first')] -%}
+            {%- for what, value, name in [
+                ('exports', 'value_usd', 'to_' ~ other ~ '_usd'),
+                ('awards', 'second_value', 'at_' ~ other ~ '_count'),
+                ('awards', 'value_usd', 'at_' ~ other ~ '_value_usd'),
+                ('loans', 'value_usd', 'to_' ~ other ~ '_repaid_usd'),
+                ('loans', 'second_value', 'to_' ~ other ~ '_interest_usd')
+            ] -%}
+                max({{ value }}) filter (where what = '{{ what }}' and direction = '{{ one }} to {{ other }}')
+                    as {{ what }}_{{ one }}_{{ name }},
+            {% endfor -%}
+        {%- endfor -%}
         pair_id,
         sector_id,
-        period,
-        max(value_usd) filter (where what = 'exports' and direction = 'first to second')
-            as exports_first_to_second_usd,
-        max(second_value) filter (where what = 'awards' and direction = 'first to second')
-            as awards_first_at_second_count,
-        max(value_usd) filter (where what = 'awards' and direction = 'first to second')
-            as awards_first_at_second_value_usd,
-        max(value_usd) filter (where what = 'loans' and direction = 'first to second')
-            as loans_first_to_second_repaid_usd,
-        max(second_value) filter (where what = 'loans' and direction = 'first to second')
-            as loans_first_to_second_interest_usd,
-        max(value_usd) filter (where what = 'exports' and direction = 'second to first')
-            as exports_second_to_first_usd,
-        max(second_value) filter (where what = 'awards' and direction = 'second to first')
-            as awards_second_at_first_count,
-        max(value_usd) filter (where what = 'awards' and direction = 'second to first')
-            as awards_second_at_first_value_usd,
-        max(value_usd) filter (where what = 'loans' and direction = 'second to first')
-            as loans_second_to_first_repaid_usd,
-        max(second_value) filter (where what = 'loans' and direction = 'second to first')
-            as loans_second_to_first_interest_usd
+        period
     from figures
     group by pair_id, sector_id, period
 

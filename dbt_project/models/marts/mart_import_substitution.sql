@@ -63,6 +63,8 @@ substitution as (
         cast(domestic_share_change * use_usd as decimal(18, 6)) as displaced_by_domestic_usd,
         supplier_count,
         case
+            when union_imports_usd is null then 'no record of the union'
+            when third_imports_usd is null then 'no record of third countries'
             when month_count < 12 then 'partial: ' || month_count || ' of 12 months'
             else 'suppliers at hand'
         end as coverage,

@@ -48,6 +48,45 @@ pair_years as (
 
 ),
 
+-- products that are to count in either country, as they stood at the end of a year
+products as (
+
+    select
+        pairs.pair_id,
+        pair_years.period,
+        localisation.sector_id,
+        localisation.product_id,
+        localisation.is_eligible,
+        localisation.coverage
+    from pairs
+    inner join {{ ref('mart_localisation') }} as localisation
+        on localisation.country_code in (pairs.first_country_code, pairs.second_country_code)
+    inner join pair_years
+        on
+            pairs.pair_id = pair_years.pair_id
+            and extract('year' from localisation.as_of_date) <= cast(pair_years.period as integer)
+    qualify
+        row_number() over (
+            partition by
+                pairs.pair_id, pair_years.period, localisation.product_id, localisation.country_code
+            order by localisation.as_of_date desc
+        ) = 1
+
+),
+
+localised as (
+
+    select
+        pair_id,
+        sector_id,
+        period,
+        cast(count(distinct product_id) filter (where is_eligible) as integer) as localised_product_count,
+        max(coverage) as coverage
+    from products
+    group by pair_id, sector_id, period
+
+),
+
 -- every leaf sector in every year of which anything is known, so that a gap is a row
 spine as (
 
@@ -98,44 +137,31 @@ cooperation as (
         loans_back.repaid_usd as loans_second_to_first_repaid_usd,
         loans_back.interest_usd as loans_second_to_first_interest_usd,
         coalesce(loans_back.coverage, 'no data') as loans_second_to_first_coverage,
-        loans_back.crosswalk_mass as loans_second_to_first_crosswalk_mass
+        loans_back.crosswalk_mass as loans_second_to_first_crosswalk_mass,
+        localised.localised_product_count,
+        coalesce(localised.coverage, 'no data') as localisation_coverage,
+        coalesce(refused.refused_row_count, 0) as refused_row_count
     from spine
-    left join exports as exports_forth
+    {% for what in ['exports', 'awards', 'loans'] -%}
+        {%- for way, direction in [('forth', 'first to second'), ('back', 'second to first')] -%}
+            left join {{ what }} as {{ what }}_{{ way }}
+                on
+                    spine.pair_id = {{ what }}_{{ way }}.pair_id
+                    and spine.sector_id = {{ what }}_{{ way }}.sector_id
+                    and spine.period = {{ what }}_{{ way }}.period
+                    and {{ what }}_{{ way }}.direction = '{{ direction }}'
+        {% endfor -%}
+    {%- endfor -%}
+    left join localised
         on
-            spine.pair_id = exports_forth.pair_id
-            and spine.sector_id = exports_forth.sector_id
-            and spine.period = exports_forth.period
-            and exports_forth.direction = 'first to second'
-    left join exports as exports_back
+            spine.pair_id = localised.pair_id
+            and spine.sector_id = localised.sector_id
+            and spine.period = localised.period
+    left join {{ ref('int_refused_rows_by_pair') }} as refused
         on
-            spine.pair_id = exports_back.pair_id
-            and spine.sector_id = exports_back.sector_id
-            and spine.period = exports_back.period
-            and exports_back.direction = 'second to first'
-    left join awards as awards_forth
-        on
-            spine.pair_id = awards_forth.pair_id
-            and spine.sector_id = awards_forth.sector_id
-            and spine.period = awards_forth.period
-            and awards_forth.direction = 'first to second'
-    left join awards as awards_back
-        on
-            spine.pair_id = awards_back.pair_id
-            and spine.sector_id = awards_back.sector_id
-            and spine.period = awards_back.period
-            and awards_back.direction = 'second to first'
-    left join loans as loans_forth
-        on
-            spine.pair_id = loans_forth.pair_id
-            and spine.sector_id = loans_forth.sector_id
-            and spine.period = loans_forth.period
-            and loans_forth.direction = 'first to second'
-    left join loans as loans_back
-        on
-            spine.pair_id = loans_back.pair_id
-            and spine.sector_id = loans_back.sector_id
-            and spine.period = loans_back.period
-            and loans_back.direction = 'second to first'
+            spine.pair_id = refused.pair_id
+            and spine.sector_id = refused.sector_id
+            and spine.period = refused.period
 
 )
 

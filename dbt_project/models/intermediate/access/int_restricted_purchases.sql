@@ -24,7 +24,7 @@ purchases as (
 
 ),
 
-dated as (
+published as (
 
     select
         'procurement_eis_lots' as source_dataset,
@@ -33,18 +33,42 @@ dated as (
         lots.ceiling_price_rub,
         coalesce(purchases.buyer_country_code, 'unknown') as buyer_country_code,
         cast(purchases.published_at as date) as published_date,
-        case when sectors.weight = 1 then sectors.sector_id else 'unallocated' end as sector_id
+        -- a code is read as it was valid when the lot was published, as in the awards beside it
+        cast(extract('year' from coalesce(purchases.published_at, lots.snapshot_date)) as integer)
+            as code_year
     from lots
     inner join latest on lots.snapshot_date = latest.snapshot_date
     left join purchases
         on
             lots.snapshot_date = purchases.snapshot_date
             and lots.purchase_number = purchases.purchase_number
-    left join {{ ref('int_sectors_by_item_code') }} as sectors
+
+),
+
+-- also of lots without a bid, which no other model knows
+lot_codes as (
+
+    select distinct
+        'OKPD2' as scheme,
+        okpd2_code as source_code,
+        code_year
+    from published
+    where okpd2_code is not null
+
+),
+
+{{ sectors_by_prefix('lot_codes') }},
+
+dated as (
+
+    select
+        published.*,
+        coalesce(sectors.sector_id, 'unallocated') as sector_id
+    from published
+    left join sectors_by_prefix as sectors
         on
-            lots.okpd2_code = sectors.source_code
-            and cast(extract('year' from lots.snapshot_date) as integer) = sectors.code_year
-            and sectors.scheme = 'OKPD2'
+            published.okpd2_code = sectors.source_code
+            and published.code_year = sectors.code_year
             and sectors.weight = 1
 
 ),
