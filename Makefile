@@ -6,7 +6,7 @@ SUPERSET := $(CURDIR)/.envs/superset
 export DO_NOT_TRACK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo demo-stream up down bi bi-environment soak test test-full test-long check docs bench bench-quick
+.PHONY: demo demo-stream up down bi bi-environment dclint soak test test-full test-long check docs bench bench-quick
 
 demo: $(VENV)/.current
 	@DVINA_INBOX=$(CURDIR)/samples $(BIN)/dvina demo
@@ -31,6 +31,10 @@ $(SUPERSET)/.current: bi/superset/requirements.txt
 	@$(BIN)/uv venv --quiet --clear --python 3.11 $(SUPERSET)
 	@VIRTUAL_ENV=$(SUPERSET) $(BIN)/uv pip install --quiet -r bi/superset/requirements.txt
 	@touch $@
+
+# A linter of docker-compose.yml, where npm is; with it one test more is run.
+dclint:
+	@npm install --silent --no-audit --no-fund --prefix .envs/dclint dclint@3.1.0
 
 soak: $(VENV)/.current
 	@$(BIN)/python -m pytest -m long tests/streams

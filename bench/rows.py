@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import peers
+from bench.dag_parsing import dag_parse
 from bench.eis_xml import CONTRACTS, contracts
 from bench.generate import Rows, generate
 from bench.generate_customs import FIRST_YEAR, answers, dump
@@ -304,6 +305,7 @@ ROWS: dict[str, Callable[[Plan], Iterator[Result]]] = {
         ocds_releases,
         eis_xml,
         publish_change,
+        dag_parse,
         stream_json,
         stream_latency,
         stream_published,

@@ -1,47 +1,63 @@
-"""What the DAG files share: assets per dataset, defaults, and the task bodies' one-line calls."""
+"""What the DAG files share: datasets and their assets, defaults, and the group of a dataset."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
 from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from airflow.sdk import Asset
+from airflow.sdk import (
+    Asset,
+    AssetWatcher,
+    ExceptionRetryPolicy,
+    FixedKeyMapper,
+    Param,
+    PartitionedAssetTimetable,
+    RetryAction,
+    RetryRule,
+    task,
+    task_group,
+)
+from airflow.sdk.exceptions import AirflowException
+
+from dags import _notes, _tasks
+from dags._waiting import TopicHasMessages
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
-
-
-def task_failed(context: Any) -> None:
-    """Make an incident of a task that failed for good."""
-    _note(context, str(context.get("exception") or "no reason given"))
-
-
-def task_is_well(context: Any) -> None:
-    """Resolve the incident of a task that succeeded, or had nothing to do."""
-    _note(context, None)
-
-
-def _note(context: Any, error: str | None) -> None:
-    from dvina.alerts import store
-    from dvina.alerts.sweep import at_once
-    from dvina.settings import settings
-
-    ti, home = context["ti"], settings().home
-    if error is not None:
-        store.task_failed(home, ti.dag_id, ti.task_id, {"error": error, "run_id": ti.run_id})
-    elif not store.task_succeeded(home, ti.dag_id, ti.task_id):
-        return
-    at_once(settings())
-
-
+WAREHOUSE = "warehouse"  # queue of tasks that open the warehouse file
+MARTS = "marts"  # the partition of the marts that every slice belongs to: docs/decisions.md, 66
+MAY_GET_BETTER = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(
+            ["ingest.fetching.errors.KeyRefused", "ingest.fetching.errors.QuotaExhausted"],
+            action=RetryAction.FAIL,
+            reason="asking again does not help",
+        ),
+        RetryRule(
+            [
+                "ingest.fetching.errors.FetchFailed",
+                "ingest.errors.StorageFailed",
+                "warehouse.errors.LockTimeout",
+                "warehouse.errors.PublishFailed",
+                AirflowException,
+                OSError,
+            ],
+            reason="a network, a disk or a lock may be free again later",
+        ),
+    ],
+    default=RetryAction.FAIL,
+)
 DEFAULTS: dict[str, Any] = {
     "owner": "dvina",
     "retries": 2,
-    "retry_delay": timedelta(minutes=1),
+    "retry_delay": timedelta(seconds=float(os.environ.get("DVINA_RETRY_DELAY_S", "60"))),
     "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=15),
+    "retry_policy": MAY_GET_BETTER,
     "execution_timeout": timedelta(hours=2),
-    "on_failure_callback": task_failed,
-    "on_success_callback": task_is_well,
-    "on_skipped_callback": task_is_well,
+    "on_failure_callback": _notes.task_failed,
+    "on_success_callback": _notes.task_is_well,
+    "on_skipped_callback": _notes.task_is_well,
 }
 CUSTOMS = (
     "customs_baci_flows",
@@ -87,113 +103,53 @@ REFERENCE = (
     "reference_tnved_codes",
     "reference_tnved_tables",
 )
-STREAMS = ("customs_declarations",)
-PUBLISHED = Asset("dvina://published/current")
+STREAMS = {"customs_declarations": "customs.declarations"}  # dataset: topic
+UNBUILT = Asset("dvina://ledger/unbuilt", group="accepted")  # what was accepted outside Airflow
+PUBLISHED = Asset("dvina://published/current", group="published")
 
 
 def accepted(dataset: str) -> Asset:
-    """The asset that is updated when a load of the dataset was accepted."""
-    return Asset(f"dvina://accepted/{dataset}")
+    """The asset that is updated, slice by slice, when a load of the dataset was accepted."""
+    return Asset(f"dvina://accepted/{dataset}", group="accepted")
 
 
-@contextmanager
-def retried_only_when_it_may_get_better() -> Iterator[None]:
-    """Let Airflow retry a busy lock, a full disk or a network; anything else fails at once."""
-    from airflow.sdk.exceptions import AirflowException, AirflowFailException
-
-    from ingest.errors import StorageFailed
-    from ingest.fetching.errors import FetchFailed
-    from warehouse.errors import LockTimeout, PublishFailed
-
-    try:
-        yield
-    except (AirflowException, FetchFailed, StorageFailed, LockTimeout, PublishFailed, OSError):
-        raise
-    except Exception as error:
-        raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+def messages(topic: str) -> Asset:
+    """The asset that is updated when a topic has messages that were not read yet."""
+    watcher = AssetWatcher(name=f"messages of {topic}", trigger=TopicHasMessages(topic=topic))
+    return Asset(f"dvina://topic/{topic}", group="topics", watchers=[watcher])
 
 
-def ingest_inbox(dataset: str) -> list[str]:
-    """Bring in what lies in the dataset's inbox; returns the names of accepted loads.
-
-    Skips the task when nothing is new, so that no build is started; fails without a retry when
-    a file was rejected, since the same file would be rejected again.
-    """
-    from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
-
-    from dvina.pipeline import ingest, source_files
-    from dvina.settings import settings
-
-    with retried_only_when_it_may_get_better():
-        outcomes = [ingest(settings(), dataset, str(f)) for f in source_files(settings(), dataset)]
-    for outcome in outcomes:
-        print(f"{outcome.dataset} {outcome.origin}: {outcome.state}. {outcome.counts}")
-    rejected = [outcome.message for outcome in outcomes if outcome.state == "rejected"]
-    if rejected:
-        raise AirflowFailException("\n".join(rejected))
-    loads = [outcome.load_id for outcome in outcomes if outcome.state == "accepted"]
-    if not loads:
-        raise AirflowSkipException(f"{dataset}: nothing new in the inbox")
-    return loads
+def any_accepted_slice() -> PartitionedAssetTimetable:
+    """One run for all slices that were accepted before it began, of whatever dataset."""
+    datasets = (*CUSTOMS, *PROCUREMENT, *LOANS, *REFERENCE, *STREAMS)
+    return PartitionedAssetTimetable(
+        assets=reduce(or_, map(accepted, datasets), UNBUILT),
+        default_partition_mapper=FixedKeyMapper(MARTS),
+    )
 
 
-def drain_topic(dataset: str, window_s: float = 300) -> int:
-    """Read what waits in the dataset's topic; returns how many rows were committed.
-
-    Skips the task when there was none, so that no build is started; fails when a partition is
-    stopped.
-    """
-    from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
-
-    from dvina.settings import settings
-    from dvina.streaming.service import Service, streamable
-
-    with retried_only_when_it_may_get_better():
-        service = Service(settings(), streamable([dataset]))
-        service.run(drain_s=window_s, told=False)
-    stopped = [trouble for flow in service.flows for trouble in flow.troubles]
-    if stopped:
-        raise AirflowFailException("\n".join(stopped))
-    if service.unwell():
-        raise OSError("; ".join(service.unwell()))  # a broker that does not answer: tried again
-    rows = sum(flow.rows_committed for flow in service.flows)
-    if not rows:
-        raise AirflowSkipException(f"{dataset}: no new message in the topic")
-    return rows
+def by_hand(datasets: tuple[str, ...]) -> dict[str, Param]:
+    """The form of an ingest DAG: one dataset instead of all, files instead of the inbox."""
+    return {
+        "dataset": Param("all", enum=["all", *datasets], description="Bring in only this one."),
+        "files": Param(
+            [],
+            type="array",
+            items={"type": "string"},
+            description="Paths or addresses, one a line; none: what lies in the inbox.",
+        ),
+    }
 
 
-def build_marts() -> str:
-    """Build what changed and publish what passed; returns the state."""
-    from airflow.sdk.exceptions import AirflowFailException
+def bring_in(dataset: str) -> None:
+    """A dataset's tasks: land and judge its files, commit what passed, fail for what did not."""
 
-    from dvina.build import build_and_publish
-    from dvina.settings import settings
+    @task_group(group_id=dataset)
+    def group() -> None:
+        landed: Any = task(task_id="land", multiple_outputs=True)(_tasks.land)(dataset)
+        task(task_id="commit", outlets=[accepted(dataset)], queue=WAREHOUSE)(_tasks.commit)(
+            dataset, landed["passed"]
+        )
+        task(task_id="refused", queue=WAREHOUSE)(_tasks.refuse)(dataset, landed["refused"])
 
-    with retried_only_when_it_may_get_better():
-        outcome = build_and_publish(settings())
-    print(f"{outcome.state}: {outcome.message}")
-    if outcome.state == "failed":
-        raise AirflowFailException(outcome.message)
-    return outcome.state
-
-
-def send_digest() -> None:
-    """Send what the last day brought to every route that wants it."""
-    from dvina.alerts.digest import send_digest as send
-    from dvina.settings import settings
-
-    print(send(settings()))
-
-
-def review_quality() -> dict[str, Any]:
-    """Move incidents on and send what is due; fails when something does not reach anybody."""
-    from airflow.sdk.exceptions import AirflowFailException
-
-    from dvina.quality import review
-    from dvina.settings import settings
-
-    found = review(settings())
-    print(found.text)
-    if found.urgent:
-        raise AirflowFailException(found.text)
-    return found.counts
+    group()

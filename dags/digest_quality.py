@@ -2,7 +2,8 @@
 
 from airflow.sdk import dag, task
 
-from dags._wiring import DEFAULTS, START, send_digest
+from dags._tasks import send_digest
+from dags._wiring import DEFAULTS, START
 
 
 @dag(

@@ -1,8 +1,10 @@
-"""Brings in loan records (World Bank, registers kept by hand): one task per dataset."""
+"""Brings in loan records (World Bank, registers kept by hand): a group of tasks per dataset."""
 
-from airflow.sdk import dag, task
+from datetime import timedelta
 
-from dags._wiring import DEFAULTS, LOANS, START, accepted, ingest_inbox
+from airflow.sdk import dag
+
+from dags._wiring import DEFAULTS, LOANS, START, bring_in, by_hand
 
 
 @dag(
@@ -11,21 +13,23 @@ from dags._wiring import DEFAULTS, LOANS, START, accepted, ingest_inbox
     start_date=START,
     catchup=False,
     max_active_runs=1,
-    default_args=DEFAULTS,
+    dagrun_timeout=timedelta(hours=12),
+    default_args={**DEFAULTS, "owner": "loans"},
+    params=by_hand(LOANS),
     tags=["ingest", "loans"],
 )
 def ingest_loans() -> None:
     """Bring in loan records: World Bank debt by creditor and statements, registers kept by hand.
 
-    Each task takes the files of `inbox/<dataset>/` through contract, landing, Great Expectations
-    and ledger. Files that are in already change nothing and the task is skipped.
+    **By hand**: start it with the form: one dataset, and its files or addresses, or what lies in
+    `inbox/<dataset>/`. Files that are in already change nothing, and the group is skipped.
 
-    **When it fails**: the message names the dataset, file, column and row. The former data stays.
-    Look with `dvina loads` and `dvina quarantine show LOAD`; mend the file or the contract and
-    clear the task, or overrule with `dvina accept LOAD --reason ...`.
+    **When it fails**: `refused` says which file, column and row; the former data stays. Look with
+    `dvina quarantine show LOAD`; mend the file or the contract and start again, or overrule with
+    `dvina accept LOAD --reason ...`. Where `land` or `commit` fails, mend what it says, clear it.
     """
     for dataset in LOANS:
-        task(task_id=dataset, outlets=[accepted(dataset)])(ingest_inbox)(dataset)
+        bring_in(dataset)
 
 
 ingest_loans()

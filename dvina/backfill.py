@@ -101,20 +101,23 @@ def backfill(
     return outcomes
 
 
-def backfill_interval(dataset: str, begin: datetime, params: Mapping[str, Any]) -> list[str]:
-    """The task of Airflow: the month or year that an interval begins in.
+def backfill_interval(dataset: str, begin: datetime | None, params: Mapping[str, Any]) -> list[str]:
+    """The task of Airflow: the month or year that a run is for, or the periods that were named.
 
     Returns the names of accepted loads, and skips when there are none, so that no build starts.
-    ``params`` are ``frequency`` (M or A) and keywords of ``backfill``. Rejected data, a refused
-    key and a wrong query fail without another attempt. The key may stand in the connection
-    ``comtrade``, as its password.
+    ``params`` are ``frequency`` (M or A), ``period`` (as ``months_or_years`` has it; it beats the
+    run's own) and keywords of ``backfill``. Rejected data, a refused key and a wrong query fail
+    without another attempt. The key may stand in the connection ``comtrade``, as its password.
     """
     from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
     from dvina.settings import settings
 
     wanted = dict(params)
-    period = f"{begin:%Y}" if wanted.pop("frequency") == "A" else f"{begin:%Y-%m}"
+    named, frequency = wanted.pop("period", ""), wanted.pop("frequency")
+    if not named and begin is None:
+        raise AirflowFailException("Say which period: in the form, or as the run's partition key.")
+    period = named or (f"{begin:%Y}" if frequency == "A" else f"{begin:%Y-%m}")
     try:
         with open_comtrade(dataset, _connection_key()) as source:
             outcomes = backfill(

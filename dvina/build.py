@@ -62,6 +62,8 @@ class BuildOutcome:
 def build_and_publish(settings: Settings, *, force: bool = False) -> BuildOutcome:
     """Build when something changed, publish when the marts changed; raises LockTimeout."""
     outcome = _build(settings, force=force)
+    tried = {"horizon": outcome.horizon, "state": outcome.state, "message": outcome.message}
+    side.note(settings.home, last_try=tried)
     at_once(settings)
     return _after(settings, outcome)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 
 from dvina.advice import advice
+from dvina.inbox import source_files
 from dvina.printing import DATA_FAILED, MARKS, err, out, print_json, print_outcome
 from dvina.settings import settings
 from ingest.contract import load_contract
@@ -15,7 +16,7 @@ def ingest_files(dataset: str, source: list[str] | None, as_json: bool) -> None:
     """Bring in files or addresses, or what waits in the inbox; raises typer.Exit when one fails."""
     from dvina import pipeline
 
-    files = source or [str(path) for path in pipeline.source_files(settings(), dataset)]
+    files = source or [str(path) for path in source_files(settings(), dataset)]
     if not files:
         raise SourceMissing(
             f"{dataset}: no files in {settings().inbox / dataset}. Give one with --from, or a "

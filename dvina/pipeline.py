@@ -7,7 +7,6 @@ seal, without a decision. What a killed process left behind is taken up by the n
 import getpass
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -31,11 +30,6 @@ from warehouse.lock import writer_lock
 from warehouse.seal import measuring, seal
 
 _POLL_S = 0.25
-# Endings of files that wait in an inbox; what lies beside them (SOURCE.md) is none.
-_DATA = {
-    ".csv", ".tsv", ".txt", ".dat", ".json", ".jsonl", ".xml", ".xlsx", ".gz", ".zip", ".7z",
-    ".feather",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -273,13 +267,3 @@ def _unchanged(m: Manifest, stands: str) -> Outcome:
             "equals a load that was withdrawn; 'dvina accept LOAD --reason ...' brings it back",
         )  # fmt: skip
     return _outcome(m, "unchanged", "equals what is accepted already")
-
-
-def source_files(settings: Settings, dataset: str) -> tuple[Path, ...]:
-    """Files that wait for a dataset in the inbox, by name."""
-    folder = settings.inbox / dataset
-    return tuple(sorted(p for p in folder.glob("*") if p.is_file() and _is_data(p)))
-
-
-def _is_data(path: Path) -> bool:
-    return path.suffix.lower() in _DATA and path.name[0] not in "._"

@@ -58,6 +58,10 @@ class Settings(BaseSettings):
         (), description="Windows of silence: '* 22:00-06:00', 'customs_* 2026-01-01/2026-01-08'."
     )
     stream_compact_every_s: float = Field(300, description="How often hours are merged.")
+    build_quiet_s: float = Field(15, ge=0, description="Airflow builds when no load came so long.")
+    build_wait_most_s: float = Field(120, ge=0, description="After so long it builds all the same.")
+    backups: Path | None = Field(None, description="Airflow copies the installation there, daily.")
+    keep_backups: int = Field(7, ge=1, description="Copies that are kept there.")
     keep_versions: int = Field(5, ge=2, description="Published versions that are kept.")
 
     @property
@@ -94,9 +98,11 @@ class Settings(BaseSettings):
                 raise ValueError(f"{pair!r} is no pair of ISO alpha-3 codes such as BLR-RUS")
         return value
 
-    @field_validator("home", "inbox")
+    @field_validator("home", "inbox", "backups")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
+    def _absolute(cls, value: Path | None) -> Path | None:
+        if value is None:
+            return None
         if "?" in str(value):
             raise ValueError(f"{value} holds a '?', which DuckDB takes for parameters")
         return value.expanduser().absolute()

@@ -2,8 +2,8 @@
 
 import os
 import re
-import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +15,7 @@ DOCUMENT: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_
 SERVICES: dict[str, dict[str, Any]] = DOCUMENT["services"]
 RUN_ONCE = {"airflow-init", "kafka-topics", "superset-init"}
 LASTING = sorted(SERVICES.keys() - RUN_ONCE)
-VALIDATORS = (["docker-compose"], ["docker", "compose"])
-
-
-def _validator() -> list[str] | None:
-    for command in VALIDATORS:
-        if (
-            shutil.which(command[0])
-            and not subprocess.run(
-                [*command, "version"], capture_output=True, check=False
-            ).returncode
-        ):
-            return command
-    return None
+DCLINT = PROJECT / ".envs" / "dclint" / "node_modules" / ".bin" / "dclint"
 
 
 def test_services_were_found() -> None:
@@ -138,23 +126,54 @@ def test_profiles_are_those_of_the_documentation() -> None:
     assert {p for p in profiles if f"| `{p}` |" in told} == profiles
 
 
-@pytest.mark.parametrize("profiles", ["", "celery,monitoring,s3"])
-def test_compose_itself_accepts_the_file_with_made_secrets(profiles: str, tmp_path: Path) -> None:
-    validator = _validator()
-    if validator is None:
-        pytest.skip("neither 'docker-compose' nor 'docker compose' is installed")
+@pytest.fixture
+def secrets(tmp_path: Path) -> Path:
+    """Secrets as an operator makes them."""
     made = subprocess.run(
         ["sh", PROJECT / "deploy/make_env.sh"], capture_output=True, text=True, check=True
     ).stdout
     assert "=change-me" not in made
-    secrets = tmp_path / "env"
-    secrets.write_text(made, "utf-8")
-    done = subprocess.run(
-        [*validator, "--env-file", secrets, "-f", PROJECT / "docker-compose.yml", "config"],
-        capture_output=True, text=True, check=False,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "COMPOSE_PROFILES": profiles},
+    path = tmp_path / "env"
+    path.write_text(made, "utf-8")
+    return path
+
+
+def _read(folder: Path, profiles: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """podman-compose reads the file. It asks podman's version first, and nothing else of it."""
+    podman = folder / "podman"
+    podman.write_text('#!/bin/sh\n[ "$1" = --version ] && echo podman version 5.4.2\n', "utf-8")
+    podman.chmod(0o755)
+    return subprocess.run(
+        [Path(sys.executable).with_name("podman-compose"), "--podman-path", podman, *arguments,
+         "-f", PROJECT / "docker-compose.yml", "config"],
+        capture_output=True, text=True, check=False, cwd=folder,
+        env={"PATH": f"{folder}:{os.environ['PATH']}", "COMPOSE_PROFILES": profiles},
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("profiles", ["", "celery,monitoring,s3"])
+def test_podman_compose_accepts_the_file_with_made_secrets(
+    profiles: str, secrets: Path, tmp_path: Path
+) -> None:
+    done = _read(tmp_path, profiles, "--env-file", secrets)
     assert done.returncode == 0, done.stderr
     services = yaml.safe_load(done.stdout)["services"]
     wanted = {n for n, s in SERVICES.items() if profiles or "profiles" not in s}
     assert set(services) == wanted
+    assert "change-me" not in done.stdout
+
+
+def test_without_secrets_the_file_says_how_to_make_them(tmp_path: Path) -> None:
+    done = _read(tmp_path, "")
+    assert done.returncode != 0
+    assert "run deploy/make_env.sh" in done.stderr
+
+
+@pytest.mark.skipif(not DCLINT.exists(), reason="'make dclint' was not run, or there is no npm")
+def test_dclint_has_no_complaint() -> None:
+    done = subprocess.run(
+        [DCLINT, "--max-warnings", "0", "-c", PROJECT / "deploy/dclint.yaml",
+         PROJECT / "docker-compose.yml"],
+        capture_output=True, text=True, check=False, cwd=PROJECT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr

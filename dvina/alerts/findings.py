@@ -99,20 +99,22 @@ def of_build(home: Path) -> tuple[tuple[Finding, ...], dict[str, str]]:
 
 
 def of_tasks(home: Path) -> tuple[Finding, ...]:
-    """Tasks of Airflow whose last run failed for good."""
-    return tuple(
-        Finding(
-            subject=f"task:{entry['dag']}.{entry['task']}",
+    """Tasks of Airflow whose last run failed for good; one finding for a dataset's tasks."""
+    found: dict[str, Finding] = {}
+    for entry in store.failed_tasks(home):
+        name = entry["task"].split(".")[0]  # the tasks of a dataset are a group of its name
+        subject = f"task:{entry['dag']}.{name}"
+        found[subject] = Finding(
+            subject=subject,
             cause="task",
             severity="stop",
-            title=f"Airflow: {entry['dag']}.{entry['task']} failed",
+            title=f"Airflow: {entry['dag']}.{name} failed",
             text=str(entry.get("error", "")),
-            next_step=f"airflow tasks clear {entry['dag']} -t {entry['task']}",
-            datasets=tuple(name for name in dataset_names() if name == entry["task"]),
+            next_step=f"airflow tasks clear {entry['dag']} --task-regex '^{name}'",
+            datasets=tuple(dataset for dataset in dataset_names() if dataset == name),
             evidence=str(entry.get("run_id", "")),
         )
-        for entry in store.failed_tasks(home)
-    )
+    return tuple(found.values())
 
 
 def upstream(subject: str) -> Iterator[str]:

@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dvina.pipeline import Outcome, ingest, source_files
+from dvina.inbox import source_files
+from dvina.pipeline import Outcome, ingest
 from dvina.settings import Settings
 from ingest.errors import IngestError
 from warehouse import side
