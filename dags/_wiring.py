@@ -25,7 +25,7 @@ from dags._waiting import TopicHasMessages
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 WAREHOUSE = "warehouse"  # queue of tasks that open the warehouse file
-MARTS = "marts"  # the partition of the marts that every slice belongs to: docs/decisions.md, 66
+MARTS = "marts"  # the partition of the marts that every slice belongs to: docs/decisions.md, 69
 MAY_GET_BETTER = ExceptionRetryPolicy(
     rules=[
         RetryRule(
