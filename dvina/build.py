@@ -61,43 +61,44 @@ class BuildOutcome:
 
 def build_and_publish(settings: Settings, *, force: bool = False) -> BuildOutcome:
     """Build when something changed, publish when the marts changed; raises LockTimeout."""
-    outcome = _build(settings, force=force)
-    tried = {"horizon": outcome.horizon, "state": outcome.state, "message": outcome.message}
-    side.note(settings.home, last_try=tried)
-    at_once(settings)
-    return _after(settings, outcome)
-
-
-def _build(settings: Settings, *, force: bool) -> BuildOutcome:
     warm()  # importing Great Expectations takes seconds: not under the lock
-    inputs = _inputs(settings)
-    contracts = [load_contract(dataset) for dataset in dataset_names()]
     with (
         writer_lock(settings.home, settings.lock_wait_s),
         open_warehouse(settings.home, settings.memory_limit) as connection,
     ):
-        for contract in contracts:
-            ensure_tables(connection, contract)
-        commit_pending(connection, settings.home, load_contract)
-        publish.clean(settings.home)
-        held = standing.take(connection, settings.home)
-        with _committing(settings, connection):
-            if not force and builds.is_built(connection, inputs):
-                return _publish(settings, connection, _horizon(connection), held)
-            reach = None if force else reached_by(builds.changed_slices(connection, inputs))
-            build = builds.begin(connection, inputs)
-            try:
-                note_revisions(connection, contracts)
-                failure, written = _run_dbt(settings, reach)
-            except BaseException:
-                builds.end(connection, build, succeeded=False)
-                raise
-            builds.end(connection, build, succeeded=failure is None)
-            if failure is not None:
-                _note(settings, "failed", failure)
-                return BuildOutcome("failed", build.horizon, failure)
-            held = standing.without(held, written) if written is not None else {}
-            return _publish(settings, connection, build.horizon, held)
+        outcome = _build(settings, connection, force=force)
+        tried = {"horizon": outcome.horizon, "state": outcome.state, "message": outcome.message}
+        side.note(settings.home, last_try=tried)
+    at_once(settings)
+    return _after(settings, outcome)
+
+
+def _build(
+    settings: Settings, connection: duckdb.DuckDBPyConnection, *, force: bool
+) -> BuildOutcome:
+    inputs, contracts = _inputs(settings), [load_contract(name) for name in dataset_names()]
+    for contract in contracts:
+        ensure_tables(connection, contract)
+    commit_pending(connection, settings.home, load_contract, beside_build=True)
+    publish.clean(settings.home)
+    held = standing.take(connection, settings.home)
+    with _committing(settings, connection):
+        if not force and builds.is_built(connection, inputs):
+            return _publish(settings, connection, _horizon(connection), held)
+        reach = None if force else reached_by(builds.changed_slices(connection, inputs))
+        build = builds.begin(connection, inputs)
+        try:
+            note_revisions(connection, contracts)
+            failure, written = _run_dbt(settings, reach)
+        except BaseException:
+            builds.end(connection, build, succeeded=False)
+            raise
+        builds.end(connection, build, succeeded=failure is None)
+        if failure is not None:
+            _note(settings, "failed", failure)
+            return BuildOutcome("failed", build.horizon, failure)
+        held = standing.without(held, written) if written is not None else {}
+        return _publish(settings, connection, build.horizon, held)
 
 
 def publish_built(settings: Settings) -> BuildOutcome:

@@ -144,7 +144,7 @@ class _Bounded(io.BufferedIOBase):
         return taken + (self._pull(size - len(taken)) if len(taken) < size else b"")
 
     def readinto(self, buffer: Any, /) -> int:
-        if self._swell is not None:  # what is unpacked is laid elsewhere first
+        if self._swell is not None or self._head:  # what is unpacked is laid elsewhere first
             return super().readinto(buffer)
         count: int = self._inner.readinto(buffer)
         self._count(count)

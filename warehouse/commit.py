@@ -48,7 +48,8 @@ def commit_pending(
 ) -> tuple[Decided, ...]:
     """Commit every judged load and every request that waits; each in a transaction of its own.
 
-    ``beside_build`` says that the DuckDB instance works for somebody else too.
+    ``beside_build`` says that the DuckDB instance works for somebody else too, who counts on its
+    memory and threads; else both are set for each load.
     """
     decided = [*_commit_loads(connection, home, contract_of, beside_build)]
     decided += _carry_out(connection, home, contract_of, beside_build)

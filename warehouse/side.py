@@ -7,6 +7,7 @@ the lock. It follows the ledger; ``catch_up`` writes what a killed process did n
 import json
 import os
 import secrets
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ingest.landing import Landed, now
 from warehouse.database import literal
 from warehouse.errors import WarehouseError
 
+_NOTING = threading.Lock()
 _LOADS = """
 select l.load_id, l.dataset, l.origin, l.source_sha256, l.contract_identity, l.rows_read,
     l.rows_landed, l.rows_quarantined, l.rows_duplicate, l.replay_of, l.drift,
@@ -89,8 +91,9 @@ def journal(home: Path) -> Iterator[dict[str, Any]]:
 
 
 def note(home: Path, **facts: object) -> None:
-    """Replace facts of ``ops/status.json``."""
-    write(home / "ops" / "status.json", {**status(home), **facts, "written_at": now()})
+    """Replace facts of ``ops/status.json``; hold the writer's lock, of which threads may meet."""
+    with _NOTING:
+        write(home / "ops" / "status.json", {**status(home), **facts, "written_at": now()})
 
 
 def status(home: Path) -> dict[str, Any]:

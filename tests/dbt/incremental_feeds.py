@@ -43,6 +43,28 @@ def comtrade(dice: random.Random, period: str | None = None) -> Files:
     return [("customs_comtrade_flows", answer(*records))]
 
 
+def both_ways() -> list[Files]:
+    """What Belarus and Russia each say of their trade with the other in one year."""
+    return [
+        [
+            (
+                "customs_comtrade_flows",
+                answer(
+                    *(
+                        record(
+                            reporter=one, partner=other, code=code, period="2016", flow=flow,
+                            value=100 * at, classificationCode="H5",
+                        )
+                        for at, code in enumerate(("TOTAL", "8703", "8542"), start=1)
+                        for flow in ("X", "M")
+                    )
+                ),
+            )
+        ]
+        for one, other in ((112, 643), (643, 112))
+    ]  # fmt: skip
+
+
 def debt(dice: random.Random) -> Files:
     """What one borrower pays some creditors."""
     borrower = dice.choice(NAMES)

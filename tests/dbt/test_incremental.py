@@ -38,8 +38,9 @@ def _run(home: Path, seed: int, steps: int, bound_s: int) -> dict[str, Any]:
 def _judge(answer: dict[str, Any]) -> None:
     assert answer["differ"] == {}
     assert answer["left_of_lone_year"] == []  # no new row took the place of what was withdrawn
-    filled = ("mart_sector_trade", "mart_trade_mirror", "mart_sector_loans",
-              "mart_sector_procurement", "fct_loan_flows", "mart_sector_cooperation")  # fmt: skip
+    filled = ("mart_sector_trade", "mart_trade_mirror", "mart_sector_trade_indicators",
+              "mart_sector_loans", "mart_sector_procurement", "fct_loan_flows",
+              "mart_sector_cooperation")  # fmt: skip
     assert [name for name in filled if answer["tables"][f"marts.{name}"] < 2] == []
     assert answer["done"].count("killed build -9") == 1
     anew = [told for told in answer["told"] if told is None]

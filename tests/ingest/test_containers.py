@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ingest import containers
 from ingest.containers import open_bytes
 from ingest.contract import Limits
 from ingest.errors import HostileInput, IngestError, SourceRefused
@@ -116,6 +117,7 @@ def test_a_changed_byte_in_the_data_is_noticed(write: Write, filters: list[dict[
 _BOMB_READER = """
 import resource, sys
 from pathlib import Path
+from ingest import containers
 from ingest.containers import open_bytes
 from ingest.contract import Limits
 from ingest.errors import HostileInput
@@ -199,3 +201,12 @@ def test_a_7z_larger_than_the_limit_is_stopped(write: Write) -> None:
     path = write("a.7z", _packed(("a.dat", TEXT)))
     with pytest.raises(HostileInput, match="larger than the limit"):
         _read(path, Limits(max_file_bytes=1_000))
+
+
+def test_what_was_looked_at_first_is_still_read_into_a_buffer() -> None:
+    stream = containers._Bounded(io.BytesIO(TEXT), "a", 10**7, None)
+    assert stream.peek_magic() == TEXT[:6]
+    buffer, read = bytearray(4), b""
+    while count := stream.readinto(buffer):
+        read += buffer[:count]
+    assert read == TEXT

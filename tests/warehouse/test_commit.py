@@ -74,6 +74,26 @@ def test_an_accepted_load_is_visible_and_a_rejected_one_never_enters_raw(engine:
     assert engine.decisions() == ["accepted", "accepted", "rejected"]
 
 
+@pytest.mark.parametrize("beside_build", [True, False])
+def test_a_build_keeps_the_memory_and_threads_that_it_counts_on(
+    engine: Engine, beside_build: bool
+) -> None:
+    judged(land(engine.contract, engine.write("a.csv", rows(*A)), engine.home))
+    with open_warehouse(engine.home, "333MiB") as connection:
+        before = _room(connection)
+        done = commit_pending(
+            connection, engine.home, lambda _: engine.contract, beside_build=beside_build
+        )
+        assert len(done) == 1
+        assert (_room(connection) == before) is beside_build
+
+
+def _room(connection: duckdb.DuckDBPyConnection) -> tuple[Any, ...] | None:
+    return connection.execute(
+        "select current_setting('memory_limit'), current_setting('threads')"
+    ).fetchone()
+
+
 def test_an_errored_gate_is_no_pass(engine: Engine) -> None:
     engine.load(*A, outcome="errored")
     assert engine.visible() == []
