@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.contract_column import Column
-from ingest.decimals import ROUNDING, Typed, read_type, rounded, settled
+from ingest.decimals import ROUNDING, Typed, is_misread, read_type, rounded, settled
 from ingest.fixed_width import layouts_of_days, parse_days
 from ingest.lookups import resolve
 from ingest.moments import parse_moments
-from ingest.text_arrays import has_byte, longest, nulled, trimmed
+from ingest.text_arrays import data_of, has_byte, longest, nulled, trimmed
 
 _PERIOD = r"^[0-9]{4}(-(0[1-9]|1[0-2])|-Q[1-4])?$"
 _EXPONENT = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]{1,2}$"
@@ -194,10 +194,11 @@ def _cast_decimal(column: Column, text: pa.Array) -> Typed:
     small = rf"\.[0-9]{{1,{scale}}}0*"
     large = rf"[0-9]{{1,{whole}}}(\.[0-9]{{0,{scale}}}0*)?|" if whole else ""
     pattern = rf"^[+-]?0*({large}{small})$"
-    try:
-        return text.cast(read_type(column)).cast(column.arrow_type), np.zeros(0, bool)
-    except pa.ArrowInvalid:
-        pass
+    if not is_misread(data_of(text)):
+        try:
+            return text.cast(read_type(column)).cast(column.arrow_type), np.zeros(0, bool)
+        except pa.ArrowInvalid:
+            pass
     # Arrow counts leading zeros as digits; they are none.
     slim = pc.replace_substring_regex(_written_out(text), r"^([+-]?)0+([0-9])", r"\1\2")
     slim = pc.replace_substring_regex(slim, r"^([+-]?)(\.[0-9])", r"\10\2")

@@ -4,9 +4,12 @@ pyarrow brings a number to its scale within the bits of its type, and what overf
 as another number, unseen: 1e30 with 18 digits after the point as 18960114910927365649.47 in 128
 bits. So a type is only asked for whose precision and scale together are no more digits than its
 bits hold, since a number of more digits than the precision is refused before it is scaled.
-pyarrow's parsers, unlike its casts, also let pass what has too many digits after that.
+pyarrow's parsers, unlike its casts, also let pass what has too many digits after that. And a
+number that lies further behind the point than a type reaches, 1.00E-75, is brought to scale by a
+power of ten that no table holds: texts with such a number are not given to pyarrow's parsers.
 """
 
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -17,6 +20,9 @@ from ingest.contract_column import Column
 
 ROUNDING = pa.decimal128(38, 18)  # of numbers that are still to be rounded
 _NARROW, _WIDE = 38, 76  # digits that 128 and 256 bits hold
+# More than 38 places behind the point are left only to many digits or to a large exponent.
+_FAR = re.compile(rb"[eE]-0*(?:[2-9][0-9]|[1-9][0-9]{2})|[0-9]{19}\.?[eE]-")
+_IS_DIGIT = np.isin(np.arange(256), np.frombuffer(b"0123456789.", np.uint8))
 Typed = tuple[pa.Array, np.ndarray]  # values, and a mask of those that are none, empty for none
 
 
@@ -39,6 +45,15 @@ def narrowed(kind: pa.DataType) -> pa.DataType:
     What it gives may have more digits than the type it was asked for: see ``widened``.
     """
     return pa.decimal128(min(kind.precision, _NARROW - kind.scale), kind.scale)
+
+
+def is_misread(text: bytes | bytearray | memoryview | np.ndarray) -> bool:
+    """True where a number may stand in the text that pyarrow's parsers read as another."""
+    data = np.frombuffer(text, np.uint8)
+    # Cheap looks first: an e and a minus side by side, then what stands around them in a number.
+    at = np.flatnonzero((data[1:] == ord("-")) & ((data[:-1] | 0x20) == ord("e")))
+    digits = _IS_DIGIT[data.take(at - 1, mode="clip")] & _IS_DIGIT[data.take(at + 2, mode="clip")]
+    return bool(digits.any()) and _FAR.search(data.data) is not None
 
 
 def widened(values: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -22,7 +22,7 @@ import pyarrow.csv as pacsv
 
 from ingest.containers import open_bytes
 from ingest.contract import Contract
-from ingest.decimals import narrowed, widened
+from ingest.decimals import is_misread, narrowed, widened
 from ingest.errors import IngestError, SourceRefused
 from ingest.lookups import digest
 from ingest.records import RecordCounter
@@ -138,7 +138,7 @@ class DelimitedText:
     def _parse(self, block: memoryview, given: int) -> RawBatch:
         """The records of a block, of which ``given`` stand before it."""
         raw = None
-        if np.frombuffer(block, np.uint8).min() > 0:
+        if np.frombuffer(block, np.uint8).min() > 0 and not is_misread(block):
             for decimals in self._decimals:
                 raw = raw or self._with_marks(block, given, decimals)
         raw = raw or self._as_text(block, given)

@@ -19,7 +19,7 @@ import pyarrow.json as pajson
 
 from ingest.containers import open_bytes
 from ingest.contract import Contract, Limits
-from ingest.decimals import read_type
+from ingest.decimals import is_misread, read_type
 from ingest.errors import SchemaDrift, SourceRefused
 from ingest.sources import Kind, Malformed, Part, RawBatch
 from ingest.sources.json_scan import AnswerScanner, Block
@@ -98,7 +98,8 @@ class JsonRecords:
         self._types = {key: decimals.get(name, pa.string()) for key, name in known.items()}
 
     def _parse(self, block: Block, given: int) -> RawBatch:
-        raw = self._typed(block, given) or self._by_value(block, given)
+        raw = None if is_misread(block.lines) else self._typed(block, given)
+        raw = raw or self._by_value(block, given)
         self._malformed += len(raw.malformed)
         if self._malformed > MAX_MALFORMED:
             raise SourceRefused(

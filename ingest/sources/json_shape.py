@@ -16,7 +16,7 @@ import pyarrow.json as pajson
 
 from ingest.contract import Contract
 from ingest.contract_column import FILE_NAME, Column
-from ingest.decimals import read_type
+from ingest.decimals import is_misread, read_type
 
 Path = tuple[str, ...]  # keys from the record on, ITEM for the items of a list
 ITEM = "[]"
@@ -42,6 +42,8 @@ class Shape:
 
         ``text`` must begin with an object.
         """
+        if is_misread(text):
+            raise Unshaped("a number with a large exponent")
         types = self._types
         for _ in range(8):
             try:

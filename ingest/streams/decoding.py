@@ -18,7 +18,7 @@ import pyarrow.json as pajson
 
 from ingest.contract import Contract
 from ingest.contract_column import DEFAULT_NULLS, Column
-from ingest.decimals import read_type
+from ingest.decimals import is_misread, read_type
 from ingest.sources import Malformed, RawBatch
 
 Payloads = Sequence[bytes | None]
@@ -89,6 +89,8 @@ class JsonDecoder:
 
     def _parsed(self, text: bytes, count: int) -> pa.StructArray | None:
         """One struct per message; None where the text is not so."""
+        if is_misread(text):
+            return None
         table = pajson.read_json(
             pa.BufferReader(text),
             read_options=pajson.ReadOptions(use_threads=False, block_size=len(text) + 1),

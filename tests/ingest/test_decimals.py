@@ -35,6 +35,11 @@ HUGE = [
     "1E+20",
     "9" * 38,
     "9" * 70,
+    # Further behind the point than pyarrow's tables reach.
+    "1.00E-75",
+    "1.5e-40",
+    "1E-300",
+    "1.0000000000000000000E-22",
 ]
 COLUMNS = [
     Column(name="c", type="decimal", description="d", source="c", required=False, **more)  # type: ignore[arg-type]
