@@ -41,7 +41,7 @@ soak: $(VENV)/.current
 
 # Two tests at a time, those of one file together: fixtures of a file are made once.
 test: $(VENV)/.current
-	@$(BIN)/python -m pytest -n $(or $(TESTS_AT_ONCE),2) --dist loadfile -m "not long"
+	@$(BIN)/python -m pytest -n $(or $(TESTS_AT_ONCE),2) --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-full: $(VENV)/.current
 	@$(BIN)/python -m pytest
