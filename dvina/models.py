@@ -4,14 +4,18 @@ import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import duckdb
 
 from dvina.settings import PROJECT, Settings
 from ingest.steps import reached
 
 DBT_PROJECT = PROJECT / "dbt_project"
+_MOST_TOLD, _MOST_CHARACTERS = 3, 300  # of failures in a message
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ def run_models(
     every = [
         *arguments, "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
         "--target-path", str(out / "target"), "--log-path", str(out / "logs"),
-        "--log-level", "none", "--log-level-file", "debug", "--vars", json.dumps(variables),
+        "--log-level", "none", "--log-level-file", "info", "--vars", json.dumps(variables),
     ]  # fmt: skip
     if reach and (out / "target" / "manifest.json").is_file():
         every.append("--no-write-json")  # of the models, which are what they were
@@ -57,16 +61,36 @@ def run_models(
     results = getattr(answer.result, "results", [])
     made = [r.node for r in results if r.node.resource_type in ("model", "seed", "snapshot")]
     written = {node.alias: dict(node.config.meta or {}) for node in made}
-    return Ran(None if answer.success else _failure(answer.exception, results, out), written)
-
-
-def _failure(exception: BaseException | None, results: Sequence[Any], out: Path) -> str:
+    if answer.success:
+        return Ran(None, written)
     log = out / "logs" / "dbt.log"
-    if exception is not None:
-        return f"dbt stopped: {exception}. See {log}."
+    if answer.exception is not None:
+        return Ran(f"dbt stopped: {answer.exception}. See {log}.", written)
+    return Ran(f"{_failure(results, database)}. See {log}.", written)
+
+
+def _failure(results: Sequence[Any], database: Path) -> str:
     failed = [r for r in results if r.status in ("error", "fail")]
-    told = "; ".join(f"{r.node.name}: {r.message}" for r in failed[:3])
-    return f"{len(failed)} of dbt's models or tests failed: {told}. See {log}."
+    with duckdb.connect(database) as reader:  # the caller has it open: it is the same one
+        told = "; ".join(
+            f"{r.node.name}: {r.message}{_found(reader, r)}" for r in failed[:_MOST_TOLD]
+        )
+    return f"{len(failed)} of dbt's models or tests failed: {told}"
+
+
+def _found(reader: duckdb.DuckDBPyConnection, result: Any) -> str:
+    """The first rows that a failed test found."""
+    if result.status != "fail":
+        return ""
+    with suppress(duckdb.Error):
+        rows = reader.execute(result.node.compiled_code)
+        names = [name for name, *_ in rows.description or ()]
+        found = [
+            ", ".join(f"{name} {value}" for name, value in zip(names, row, strict=True))
+            for row in rows.fetchmany(_MOST_TOLD)
+        ]
+        return f" ({'; '.join(found)[:_MOST_CHARACTERS]})"
+    return ""
 
 
 def variables(settings: Settings) -> dict[str, object]:

@@ -149,8 +149,9 @@ def _faults(
 ) -> Iterator[tuple[str, list[dict[str, str]]]]:
     """What may go wrong under a kind of test: in words, and as rows with changed columns."""
     column = column or ""
-    if kind == "not_null":
-        yield f"a row without {column}", [{column: "null"}]
+    if kind in ("not_null", "never_null"):
+        for name in given.get("columns", [column]):
+            yield f"a row without {name}", [{name: "null"}]
     elif kind in ("unique", "unique_combination"):
         yield "the same row twice", [{}, {}]
     elif kind in ("accepted_values", "relationships"):
