@@ -40,11 +40,12 @@ def comtrade(dice: random.Random, period: str | None = None) -> Files:
         for flow in ("X", "M")
         for code in dice.sample(CODES, dice.randrange(1, 6))
     ]  # fmt: skip
-    return [("customs_comtrade_flows", answer(*records))]
+    refused = [_refused(reporter, period) for _ in range(len(records) % 3)]
+    return [("customs_comtrade_flows", answer(*records, *refused))]
 
 
 def both_ways() -> list[Files]:
-    """What Belarus and Russia each say of their trade with the other in one year."""
+    """What Belarus and Russia each say of their trade with the other in one year, a row of it refused."""
     return [
         [
             (
@@ -57,12 +58,17 @@ def both_ways() -> list[Files]:
                         )
                         for at, code in enumerate(("TOTAL", "8703", "8542"), start=1)
                         for flow in ("X", "M")
-                    )
+                    ),
+                    _refused(one, "2016"),
                 ),
             )
         ]
         for one, other in ((112, 643), (643, 112))
     ]  # fmt: skip
+
+
+def _refused(reporter: int, period: str) -> dict[str, Any]:
+    return record(reporter=reporter, partner=156, period=period, primaryValue="a lot")
 
 
 def debt(dice: random.Random) -> Files:
@@ -75,6 +81,8 @@ def debt(dice: random.Random) -> Files:
         for series in ("DT.AMT.BLAT.CD", "DT.INT.BLAT.CD", "DT.AMT.PCBK.CD", "DT.AMT.BLTC.CD")
         for year in dice.sample(range(2018, 2028), 3)
     ]
+    if rows[0][4] % 3 == 0:
+        rows.append((borrower, lenders[0], "DT.AMT.BLAT.CD", 2017, "n.a."))
     head = ("country", "counterpart_area", "series_code", "year", "value")
     return [("loans_ids_flows", _csv(head, rows))]
 
@@ -171,6 +179,8 @@ def extract(dice: random.Random) -> Files:
         for lot in lots
         for bidder in (1, 2)
     ]  # fmt: skip
+    if bids[0][6] % 3 == 0:
+        bids.append((*bids[0][:6], "n.a.", "f"))
     codes = ("29.10.2", "28.30.1", "26.11.3")
     return [
         (

@@ -136,6 +136,11 @@ TABLES = {
     "mart_import_substitution": "'BLR' as importer_code, 's1' as sector_id, '2024' as period, "
     "3.00::decimal(18, 2) as union_imports_usd, 1.00::decimal(18, 2) as third_imports_usd, "
     "4.00::decimal(18, 2) as imports_usd, 0.25::decimal(18, 6) as third_country_share",
+    "mart_localisation": "'bus' as product_id, 'RUS' as country_code, 'electric_buses' as sector_id, "
+    "date '2024-01-01' as as_of_date, 'r' as rule_id, 60::decimal(18, 6) as threshold_points, "
+    "40::decimal(18, 6) as own_points, 70::decimal(18, 6) as union_points, "
+    "30::decimal(18, 6) as union_gain_points, 1.166667::decimal(18, 6) as localisation, "
+    "true as is_eligible, false as is_eligible_alone, 3 as operation_count, 'example' as coverage",
     "mart_sector_loans": "'RUS' as lender_code, 'BLR' as borrower_code, 's1' as sector_id, "
     "'2024' as period, 'A' as frequency, 4.00::decimal(20, 2) as repaid_usd, "
     "1.00::decimal(20, 2) as interest_usd, 0::decimal(9, 6) as crosswalk_mass",

@@ -43,6 +43,21 @@ def test_good_marts_pass(marts: Marts) -> None:
          "mart_sector_loans.grain_unique"),
         ("insert into marts.mart_sector_cooperation from marts.mart_sector_cooperation",
          "mart_sector_cooperation.grain_unique"),
+        ("insert into marts.mart_localisation from marts.mart_localisation",
+         "mart_localisation.grain_unique"),
+        ("update marts.mart_localisation set rule_id = null", "mart_localisation.grain_present"),
+        ("update marts.mart_localisation set operation_count = 0",
+         "mart_localisation.points_not_negative"),
+        ("update marts.mart_localisation set threshold_points = 0, is_eligible_alone = true",
+         "mart_localisation.threshold_is_positive"),
+        ("update marts.mart_localisation set own_points = 50",
+         "mart_localisation.gain_is_what_recognition_adds"),
+        ("update marts.mart_localisation set is_eligible_alone = true",
+         "mart_localisation.eligible_by_its_points"),
+        ("update marts.mart_localisation set localisation = 0.666667",
+         "mart_localisation.localisation_is_points_by_threshold"),
+        ("update marts.mart_localisation set coverage = 'measured'",
+         "mart_localisation.coverage_in_list"),
     ],
 )  # fmt: skip
 def test_a_planted_fault_keeps_the_version_back(marts: Marts, fault: str, rule: str) -> None:
@@ -52,8 +67,16 @@ def test_a_planted_fault_keeps_the_version_back(marts: Marts, fault: str, rule: 
     (result,) = [r for r in report.results if r.rule == rule]
     assert result.offenders
     assert result.offenders[0].row == 1
-    assert "sector_id" in result.offenders[0].value or "pair_id" in result.offenders[0].value
+    key = grain(load_mart_rules().rules[rule.partition(".")[0]])
+    assert any(column in result.offenders[0].value for column in key)
     assert "Readers keep the former version" in report.summary()
+
+
+def test_a_mart_without_rows_breaks_no_rule(marts: Marts) -> None:
+    report = judge_marts(marts("delete from marts.mart_localisation"), "v1")
+    judged = [r.outcome for r in report.results if r.rule.startswith("mart_localisation.")]
+    assert len(judged) == len(load_mart_rules().rules["mart_localisation"]) > 5
+    assert set(judged) == {"passed"}
 
 
 def test_a_missing_table_or_column_is_errored_and_the_others_are_judged(marts: Marts) -> None:

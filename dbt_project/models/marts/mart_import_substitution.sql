@@ -19,6 +19,46 @@ shares as (
 
 ),
 
+importers as (
+
+    select distinct importer_code
+    from shares
+
+),
+
+-- all records of the importer's trade, both ways: what it uses at home is what it did not export
+sources as (
+
+    select distinct
+        importers.importer_code,
+        cells.period,
+        cells.source_dataset
+    from importers
+    inner join {{ ref('int_trade_matrix_by_year') }} as cells
+        on importers.importer_code in (cells.importer_code, cells.exporter_code)
+    where
+        {{ in_indicators('cells.sector_id') }}
+        and cells.value_usd is not null
+        and {{ touched('cells.period', 1) }}
+
+),
+
+refused as (
+
+    select
+        sources.importer_code,
+        sources.period,
+        cast(sum(slices.refused_row_count) as bigint) as refused_row_count
+    from sources
+    inner join {{ ref('int_refused_rows_by_slice') }} as slices
+        on
+            sources.source_dataset = slices.source_dataset
+            and sources.period = slices.slice_key
+            and slices.told_by = 'year'
+    group by sources.importer_code, sources.period
+
+),
+
 -- against the year before, where that was measured the same way
 changes as (
 
@@ -26,7 +66,8 @@ changes as (
         shares.*,
         shares.third_share - year_before.third_share as third_share_change,
         shares.union_share - year_before.union_share as union_share_change,
-        shares.domestic_share - year_before.domestic_share as domestic_share_change
+        shares.domestic_share - year_before.domestic_share as domestic_share_change,
+        coalesce(refused.refused_row_count, 0) as refused_row_count
     from shares
     left join shares as year_before
         on
@@ -35,6 +76,10 @@ changes as (
             and cast(shares.period as integer) = cast(year_before.period as integer) + 1
             and shares.share_basis = year_before.share_basis
             and shares.month_count = year_before.month_count
+    left join refused
+        on
+            shares.importer_code = refused.importer_code
+            and shares.period = refused.period
     where {{ touched('shares.period', 1) }}
 
 ),
@@ -68,7 +113,8 @@ substitution as (
             when month_count < 12 then 'partial: ' || month_count || ' of 12 months'
             else 'suppliers at hand'
         end as coverage,
-        crosswalk_mass
+        crosswalk_mass,
+        refused_row_count
     from changes
 
 )

@@ -41,7 +41,8 @@ cells as (
         exports_first_to_second_month_count as month_count,
         exports_first_to_second_coverage as exports_coverage,
         awards_first_at_second_count as award_count,
-        awards_first_at_second_coverage as awards_coverage
+        awards_first_at_second_coverage as awards_coverage,
+        refused_row_count
     from {{ ref('mart_sector_cooperation') }}
 
     union all
@@ -55,7 +56,8 @@ cells as (
         exports_second_to_first_month_count as month_count,
         exports_second_to_first_coverage as exports_coverage,
         awards_second_at_first_count as award_count,
-        awards_second_at_first_coverage as awards_coverage
+        awards_second_at_first_coverage as awards_coverage,
+        refused_row_count
     from {{ ref('mart_sector_cooperation') }}
 
 ),
@@ -128,7 +130,9 @@ policy_events as (
         earlier.award_count as award_count_before,
         later.award_count as award_count_after,
         coalesce(earlier.awards_coverage, 'no data') as awards_coverage_before,
-        coalesce(later.awards_coverage, 'no data') as awards_coverage_after
+        coalesce(later.awards_coverage, 'no data') as awards_coverage_after,
+        earlier.refused_row_count as refused_row_count_before,
+        later.refused_row_count as refused_row_count_after
     from spine
     left join grown as earlier
         on

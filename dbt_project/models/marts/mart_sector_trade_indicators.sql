@@ -27,6 +27,32 @@ world as (
 
 ),
 
+-- indicators divide by the trade of all, so what is missing of any record of the year is missing here
+sources as (
+
+    select distinct
+        period,
+        source_dataset
+    from {{ ref('int_trade_matrix_by_year') }}
+    where {{ in_indicators('sector_id') }} and value_usd is not null and {{ touched('period') }}
+
+),
+
+refused as (
+
+    select
+        sources.period,
+        cast(sum(slices.refused_row_count) as bigint) as refused_row_count
+    from sources
+    inner join {{ ref('int_refused_rows_by_slice') }} as slices
+        on
+            sources.source_dataset = slices.source_dataset
+            and sources.period = slices.slice_key
+            and slices.told_by = 'year'
+    group by sources.period
+
+),
+
 indicators as (
 
     select
@@ -66,7 +92,8 @@ indicators as (
         end as coverage,
         flows.exports_crosswalk_mass,
         flows.imports_crosswalk_mass,
-        world.exporter_count as world_exporter_count
+        world.exporter_count as world_exporter_count,
+        coalesce(refused.refused_row_count, 0) as refused_row_count
     from flows
     inner join world on flows.period = world.period
     inner join {{ ref('int_trade_indicators_by_country') }} as countries
@@ -79,6 +106,7 @@ indicators as (
             flows.from_country_code = pairs.from_country_code
             and flows.to_country_code = pairs.to_country_code
             and flows.period = pairs.period
+    left join refused on flows.period = refused.period
 
 )
 

@@ -120,6 +120,28 @@ summed as (
 
 ),
 
+datasets as (
+
+    select distinct
+        source_datasets,
+        unnest(string_split(source_datasets, ', ')) as source_dataset
+    from summed
+
+),
+
+-- of whole datasets, since a refused row may have been of any supplier
+refused as (
+
+    select
+        datasets.source_datasets,
+        cast(sum(slices.refused_row_count) as bigint) as refused_row_count
+    from datasets
+    inner join {{ ref('int_refused_rows_by_slice') }} as slices
+        on datasets.source_dataset = slices.source_dataset and slices.told_by = 'dataset'
+    group by datasets.source_datasets
+
+),
+
 enterprises as (
 
     select
@@ -166,12 +188,14 @@ participation as (
         cast(coalesce(summed.single_bid_part, 0) / nullif(summed.compared_part, 0) as decimal(9, 6))
             as single_bid_share,
         cast(summed.unambiguous_part / nullif(summed.mapped_part, 0) as decimal(9, 6)) as crosswalk_mass,
+        coalesce(refused.refused_row_count, 0) as refused_row_count,
         summed.source_datasets
     from judged as summed
     inner join parties
         on
             summed.supplier_id = parties.party_id
             and summed.supplier_country_code = parties.supplier_country_code
+    left join refused on summed.source_datasets = refused.source_datasets
 
 )
 

@@ -16,6 +16,13 @@ sides as (
 
 ),
 
+refused as (
+
+    select * from {{ ref('int_refused_rows_by_slice') }}
+    where told_by = 'year'
+
+),
+
 exporter_side as (
 
     select * from sides
@@ -78,6 +85,8 @@ compared as (
         pair_years.importer_month_count,
         pair_years.best_value_side,
         pair_years.is_partly_estimated,
+        coalesce(exporter_refused.refused_row_count, 0) + coalesce(importer_refused.refused_row_count, 0)
+            as refused_row_count,
         cast(
             case
                 when paired.exporter_value_usd > 0 and paired.importer_value_usd > 0
@@ -104,6 +113,16 @@ compared as (
             paired.exporter_code = pair_years.exporter_code
             and paired.importer_code = pair_years.importer_code
             and paired.period = pair_years.period
+    left join refused as exporter_refused
+        on
+            pair_years.exporter_source_dataset = exporter_refused.source_dataset
+            and pair_years.period = exporter_refused.slice_key
+    -- a dataset that both sides come from counts once
+    left join refused as importer_refused
+        on
+            pair_years.importer_source_dataset = importer_refused.source_dataset
+            and pair_years.period = importer_refused.slice_key
+            and pair_years.importer_source_dataset is distinct from pair_years.exporter_source_dataset
 
 ),
 
@@ -144,7 +163,8 @@ mirror as (
         importer_source_dataset,
         cast(exporter_month_count as integer) as exporter_month_count,
         cast(importer_month_count as integer) as importer_month_count,
-        crosswalk_mass
+        crosswalk_mass,
+        refused_row_count
     from compared
 
 )

@@ -18,7 +18,10 @@ directions as (
             awards_{{ from_side }}_at_{{ to_side }}_coverage as awards_coverage,
             loans_{{ from_side }}_to_{{ to_side }}_repaid_usd as repaid_usd,
             loans_{{ from_side }}_to_{{ to_side }}_interest_usd as interest_usd,
-            loans_{{ from_side }}_to_{{ to_side }}_coverage as loans_coverage
+            loans_{{ from_side }}_to_{{ to_side }}_coverage as loans_coverage,
+            localised_product_count,
+            localisation_coverage,
+            refused_row_count
         from {{ ref('mart_sector_cooperation') }}
         {% if not loop.last %}union all{% endif %}
     {% endfor %}
@@ -54,7 +57,13 @@ cooperation as (
         coalesce(
             cast(cast(directions.repaid_usd / 1000000 as decimal(18, 1)) as varchar),
             directions.loans_coverage
-        ) as loans_told
+        ) as loans_told,
+        directions.localised_product_count,
+        directions.localisation_coverage,
+        coalesce(
+            cast(directions.localised_product_count as varchar), directions.localisation_coverage
+        ) as localisation_told,
+        directions.refused_row_count
     from directions
     inner join {{ ref('dim_countries') }} as from_countries
         on directions.from_country_code = from_countries.country_code

@@ -21,7 +21,8 @@ substitution as (
         substitution.displaced_by_union_usd,
         substitution.displaced_by_domestic_usd,
         substitution.supplier_count,
-        substitution.coverage
+        substitution.coverage,
+        substitution.refused_row_count
     from {{ ref('mart_import_substitution') }} as substitution
     inner join {{ ref('dim_countries') }} as importers on substitution.importer_code = importers.country_code
     inner join {{ ref('dim_sectors') }} as sectors on substitution.sector_id = sectors.sector_id

@@ -20,7 +20,8 @@ indicators as (
         indicators.trade_intensity,
         indicators.complementarity_michaely,
         indicators.coverage,
-        indicators.world_exporter_count
+        indicators.world_exporter_count,
+        indicators.refused_row_count
     from {{ ref('mart_sector_trade_indicators') }} as indicators
     inner join {{ ref('dim_countries') }} as countries on indicators.country_code = countries.country_code
     inner join {{ ref('dim_countries') }} as partners on indicators.partner_code = partners.country_code

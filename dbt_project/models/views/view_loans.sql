@@ -26,6 +26,7 @@ loans as (
         loans.utilisation,
         loans.pace,
         loans.loan_count,
+        loans.refused_row_count,
         loans.source_dataset
     from {{ ref('mart_sector_loans') }} as loans
     left join {{ ref('dim_loan_parties') }} as lenders on loans.lender_code = lenders.party_code

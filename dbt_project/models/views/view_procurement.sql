@@ -27,6 +27,7 @@ procurement as (
         awards.bid_count,
         awards.restricted_share,
         awards.restricted_share_note,
+        awards.refused_row_count,
         awards.source_datasets
     from {{ ref('mart_sector_procurement') }} as awards
     inner join {{ ref('dim_countries') }} as buyers on awards.buyer_country_code = buyers.country_code

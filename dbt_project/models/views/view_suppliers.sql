@@ -20,6 +20,7 @@ suppliers as (
         participation.award_count,
         participation.award_value_usd,
         participation.single_bid_share,
+        participation.refused_row_count,
         participation.source_datasets
     from {{ ref('mart_supplier_participation') }} as participation
     inner join {{ ref('dim_countries') }} as supplier_countries

@@ -15,6 +15,7 @@ trade as (
         case trade.flow_code when 'X' then 'exports' else 'imports' end as flow_name,
         trade.value_usd,
         trade.crosswalk_mass,
+        trade.refused_row_count,
         trade.source_dataset
     from {{ ref('mart_sector_trade') }} as trade
     inner join {{ ref('dim_countries') }} as reporters on trade.reporter_code = reporters.country_code

@@ -20,6 +20,7 @@ trade as (
         mirror.asymmetry,
         mirror.confidence,
         mirror.coverage,
+        mirror.refused_row_count,
         mirror.exporter_source_dataset,
         mirror.importer_source_dataset
     from {{ ref('mart_trade_mirror') }} as mirror
