@@ -50,9 +50,10 @@ def _print(told: dict[str, Any]) -> None:
         _line(f"  {_verdict(measure)}")
     _line(f"Loads: {len(told['loads'])}")
     for load in told["loads"]:
+        file = f", sha256 {load['source_sha256']}" if load["source_sha256"] else ""
         _line(
             f"  {load['dataset']} {load['load_id']}: {load['rows_behind']} rows of "
-            f"{load['origin']}, sha256 {load['source_sha256']}, accepted {load['accepted_at']}"
+            f"{load['origin']}{file}, accepted {load['accepted_at']}"
         )
     _line(f"Rows: {told['row_count']}, listed {len(told['rows'])}")
     for row in told["rows"]:

@@ -28,6 +28,9 @@ from warehouse.quarantine import left_of
 from warehouse.replica import horizon_of
 
 MOST_CELLS = 20
+WITHHELD = (
+    "The supplier may be a natural person: its record is not shown, its place says where it is."
+)
 INPUTS = {
     "mart_sector_trade_indicators": "quotients of trade between all countries of the year",
     "mart_import_substitution": "shares of imports by origin, and what changed in them",
@@ -40,6 +43,10 @@ def explain(settings: Settings, mart: Mart, asked: Mapping[str, str], limit: int
 
     Raises WrongQuestion, NotPublished, LandingDamaged, LockTimeout; never waits for a writer.
     """
+    if mart.name not in (*explained(), *INPUTS):
+        raise WrongQuestion(
+            f"{mart.name} has no lineage. Marts that can be explained: {', '.join(explained())}."
+        )
     version = published(settings)
     with open_memory(settings.home) as connection:
         count = _lay_cells(connection, version, mart, asked)
@@ -53,7 +60,7 @@ def explain(settings: Settings, mart: Mart, asked: Mapping[str, str], limit: int
         }
         years = _years(connection)
     if mart.name not in explained():
-        why = _why_not(mart)
+        why = f"{mart.name} does not add up from rows: {INPUTS[mart.name]}. Its inputs follow."
         return told | {"not_additive": why, "inputs": _inputs(settings, mart, told["cells"], limit)}
     database = lineage_of(settings, mart.name, version, years)
     with open_copy(database, settings.memory_limit) as connection:
@@ -172,6 +179,9 @@ def _rows(
             places[dataset, load_id] = _places(settings.home, dataset, load_id, rows)
         entry["contributions"] = [_contribution(line) for line in entry["contributions"]]
         entry["place"] = places[dataset, load_id].get(row, f"record {row}")
+        if any("is_withheld" in line for line in entry["contributions"]):
+            entry["values"] = {"withheld": WITHHELD}
+            continue
         values = shown(
             connection,
             f"select * exclude (_load_id, _row, _unit_id) from accepted.{quote(dataset)} "
@@ -233,14 +243,6 @@ def _notes(settings: Settings, version: Version, count: int) -> list[str]:
     if count > MOST_CELLS:
         notes.append(f"{count} cells; the first {MOST_CELLS} are listed, all of them are proven.")
     return notes
-
-
-def _why_not(mart: Mart) -> str:
-    if mart.name not in INPUTS:
-        raise WrongQuestion(
-            f"{mart.name} has no lineage. Marts that can be explained: {', '.join(explained())}."
-        )
-    return f"{mart.name} does not add up from rows: {INPUTS[mart.name]}. Its inputs follow."
 
 
 def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:

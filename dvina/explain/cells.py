@@ -42,8 +42,11 @@ class Mart:
 
     @property
     def options(self) -> dict[str, str]:
-        """Name of each option on the command line -> column."""
-        return {_short(column): column for column in self.grain}
+        """Name of each option on the command line -> column; whole where a short one means two."""
+        short = [_short(column) for column in self.grain]
+        whole = [column.replace("_", "-") for column in self.grain]
+        names = [s if short.count(s) == 1 else w for s, w in zip(short, whole, strict=True)]
+        return dict(zip(names, self.grain, strict=True))
 
     def column_of(self, option: str) -> str:
         """The column that an option names; raises WrongQuestion."""
@@ -111,6 +114,8 @@ def lay_cells(
     for its leaves. Raises WrongQuestion with the values that exist.
     """
     table = f"{source}.marts.{quote(mart.name)}"
+    if not _count(connection, f"select count(*) from {table}"):
+        raise WrongQuestion(f"{mart.name} has no rows. 'dvina status' says what is loaded.")
     conditions, bound = ["true"], list[str]()
     for column, value in asked.items():
         values = _values(connection, source, column, value)

@@ -26,17 +26,23 @@ from warehouse.replica import lay_replica
 PLACE = "explain"  # beside the warehouse: may be deleted at any time
 _KEPT = 3
 _RATES = "reference_rates_"
-# What a family of figures is made of, and whether a year of trade stands for itself.
+# What a family of figures is made of. Streams feed the declarations alone; a year of trade stands
+# for itself.
 FAMILIES: dict[str, tuple[str, ...]] = {
     "trade": ("customs_", _RATES),
     "procurement": ("procurement_", "reference_"),
     "loans": ("loans_", _RATES),
     "cooperation": ("customs_", "procurement_", "loans_", "reference_"),
+    "declarations": ("customs_declarations",),
 }
+_BY_YEAR = ("trade", "cooperation")
+_STREAMED = ("declarations",)
 _FAMILY_OF = {
     "mart_sector_trade": "trade",
     "mart_trade_mirror": "trade",
     "mart_sector_procurement": "procurement",
+    "mart_supplier_participation": "procurement",
+    "mart_declared_trade": "declarations",
     "mart_sector_loans": "loans",
     "fct_loan_flows": "loans",
     "mart_sector_cooperation": "cooperation",
@@ -51,8 +57,8 @@ def lineage_of(settings: Settings, mart: str, version: Version, years: Sequence[
     family = _FAMILY_OF[mart]
     place = settings.home / PLACE
     told = variables(settings)
-    by_year = family in ("trade", "cooperation")
-    name = json.dumps([version.version_id, family, sorted(years) if by_year else [], told])
+    by_year = sorted(years) if family in _BY_YEAR else []
+    name = json.dumps([version.version_id, family, by_year, told])
     folder = place / hashlib.sha256(name.encode()).hexdigest()[:16]
     with writer_lock(place, settings.lock_wait_s):
         if not folder.is_dir():
@@ -74,9 +80,11 @@ def _keep(family: str, years: Sequence[str]) -> Callable[[str, str], bool]:
     wanted = {int(year) for year in years if year.isdigit()}
 
     def keep(dataset: str, slice_text: str) -> bool:
-        if not dataset.startswith(FAMILIES[family]) or load_contract(dataset).stream:
+        is_streamed = load_contract(dataset).stream is not None
+        if not dataset.startswith(FAMILIES[family]) or is_streamed != (family in _STREAMED):
             return False
-        year = year_of(slice_text) if dataset.startswith("customs_") else None
+        by_year = family in _BY_YEAR and dataset.startswith("customs_")
+        year = year_of(slice_text) if by_year else None
         return year is None or year in wanted
 
     return keep

@@ -142,40 +142,13 @@ refused as (
 
 ),
 
-enterprises as (
-
-    select
-        party_id,
-        min(enterprise_id) as enterprise_id
-    from {{ ref('int_enterprises_by_party') }}
-    group by party_id
-    having count(*) = 1
-
-),
-
--- a supplier may be a natural person: only numbers and names that are surely of organisations are shown
-judged as (
-
-    select
-        summed.*,
-        enterprises.enterprise_id,
-        enterprises.enterprise_id is not null
-        or regexp_full_match(summed.supplier_id, 'RU-INN:[0-9]{10}|BY-UNP:[0-9]{9}') as is_organisation
-    from summed
-    left join enterprises on summed.supplier_id = enterprises.party_id
-
-),
-
 participation as (
 
     select
-        case
-            when summed.is_organisation then summed.supplier_id
-            else split_part(summed.supplier_id, ':', 1) || ':' || md5(summed.supplier_id)
-        end as supplier_id,
+        suppliers.shown_id as supplier_id,
         summed.supplier_country_code,
-        case when summed.is_organisation then parties.party_name end as organisation_name,
-        summed.enterprise_id,
+        case when suppliers.is_organisation then parties.party_name end as organisation_name,
+        suppliers.enterprise_id,
         parties.match_rule,
         summed.buyer_country_code,
         summed.sector_id,
@@ -190,7 +163,8 @@ participation as (
         cast(summed.unambiguous_part / nullif(summed.mapped_part, 0) as decimal(9, 6)) as crosswalk_mass,
         coalesce(refused.refused_row_count, 0) as refused_row_count,
         summed.source_datasets
-    from judged as summed
+    from summed
+    inner join {{ ref('int_suppliers_by_party') }} as suppliers on summed.supplier_id = suppliers.party_id
     inner join parties
         on
             summed.supplier_id = parties.party_id
