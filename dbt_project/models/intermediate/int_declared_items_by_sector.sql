@@ -25,7 +25,18 @@ codes as (
 items_by_sector as (
 
     select
-        items.*,
+        items._load_id,
+        items._row,
+        items.declaration_id,
+        items.item_number,
+        items.version_number,
+        items.registered_at,
+        items.registered_date,
+        items.reporter_code,
+        items.partner_code,
+        items.flow_code,
+        items.commodity_code,
+        items.is_synthetic,
         coalesce(sectors.sector_id, 'other') as sector_id,
         items.value_usd * coalesce(sectors.weight, 1) as part_usd,
         coalesce(sectors.is_unambiguous, false) as is_unambiguous

@@ -24,7 +24,7 @@ counted as (
             partition by
                 what, source_dataset, process_id, supplier_id, supplier_country_code, buyer_country_code,
                 sector_id, period
-            order by is_first desc, bid_part + award_part desc, part_key, part_number
+            order by is_first desc, bid_part + award_part desc, part_key asc, part_number asc
         ) = 1 as is_greatest
     from parts
 
@@ -42,7 +42,8 @@ participation_rows as (
             when what = 'bid' and not is_greatest then 'another bid in the process'
             else 'counted'
         end as counted_as,
-        concat_ws(' ', what, case when is_organisation then part_key else md5(part_key) end, part_number) as part,
+        concat_ws(' ', what, case when is_organisation then part_key else md5(part_key) end, part_number)
+            as part,
         case when not is_organisation then true end as is_withheld,
         shown_id as supplier_id,
         supplier_country_code,
