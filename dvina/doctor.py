@@ -80,7 +80,10 @@ def _published(home: Path) -> Iterator[Finding]:
         yield Finding("published", True, "nothing yet; run 'dvina build'")
         return
     sums, of_blocks = version.manifest["sha256"], version.manifest.get("sha256_of_blocks")
-    at = first_difference(version.database, of_blocks[publish.DATABASE]) if of_blocks else None
+    at = None
+    if of_blocks:
+        known, block_bytes = of_blocks[publish.DATABASE], of_blocks["block_bytes"]
+        at = first_difference(version.database, known, block_bytes)
     if at is not None:
         told = f"{publish.DATABASE} differs from byte {at} on; run 'dvina publish --rollback'"
         yield Finding("published", False, told)

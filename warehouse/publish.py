@@ -6,10 +6,7 @@ published; of what did, only the parts that differ are written (``warehouse.snap
 
 import hashlib
 import json
-import secrets
-import shutil
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,28 +16,25 @@ from typing import Any
 import duckdb
 
 from warehouse import standing
+from warehouse.aside import Aside
 from warehouse.contents import (
-    EMPTY,
     MARTS,
-    WHOLE,
     Held,
     Table,
     View,
     digest,
-    fingerprints,
     tables,
     views,
 )
-from warehouse.database import quote
 from warehouse.errors import PublishFailed
+from warehouse.reading_back import verify_database, verify_parquet
 from warehouse.snapshot import (
     STORAGE_VERSION,
     changes,
-    parquet_files,
     write_database,
     write_parquet,
 )
-from warehouse.sums import BLOCK_BYTES, sums_of_blocks
+from warehouse.sums import BLOCK_BYTES, Pages, page_sums, sums_of_blocks
 from warehouse.versions import (
     DATABASE,
     MANIFEST,
@@ -50,7 +44,6 @@ from warehouse.versions import (
     current,
     discard,
     make_current,
-    part_of,
     roll_back,
     rolled_back,
 )
@@ -84,10 +77,14 @@ def write_aside(
     says of which marts the fingerprints of the current version hold (``warehouse.standing``).
     """
     connection.begin()  # loads may be committed meanwhile: all is read as of one moment
+    aside = Aside(home)
     try:
-        found = _measure(connection, home, words or Words(), held)
-        version = _write_changed(connection, home, facts, found)
+        if any(known.stale for known in (held or {}).values()):  # it is about to differ
+            aside.begin_copy()
+        found = _measure(connection, aside.former, words or Words(), held)
+        version = _write_changed(connection, home, facts, found, aside)
     finally:
+        aside.end()
         with suppress(duckdb.Error):  # where a version was written, it is ended
             connection.rollback()
     stands_at = found.former if found.is_published else version
@@ -115,7 +112,7 @@ class _Found:
 
 def _measure(
     connection: duckdb.DuckDBPyConnection,
-    home: Path,
+    former: Version | None,
     words: Words,
     held: Mapping[str, Held] | None,
 ) -> _Found:
@@ -125,29 +122,28 @@ def _measure(
     contents = {table.full_name: table.content for table in found}
     contents |= {view.full_name: view.content for view in seen}
     contents["dictionary"] = f"pages:{digest(dict(words.pages))}"
-    return _Found(found, seen, words, contents, current(home))
+    return _Found(found, seen, words, contents, former)
 
 
 def _write_changed(
-    connection: duckdb.DuckDBPyConnection, home: Path, facts: Mapping[str, Any], found: _Found
+    connection: duckdb.DuckDBPyConnection,
+    home: Path,
+    facts: Mapping[str, Any],
+    found: _Found,
+    aside: Aside,
 ) -> Version | None:
     if found.is_published or rolled_back(home) == found.contents:
         return None
-    version_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(2)}"
-    folder = part_of(home, version_id)
+    entry = {**facts, **_ledger_facts(connection), "contents": found.contents}
     try:
-        folder.mkdir(parents=True)
-        entry = {**facts, **_ledger_facts(connection), "contents": found.contents}
-        return _write(connection, folder, version_id, found, entry)
+        version = _write(connection, aside, found, entry)
     except (OSError, duckdb.Error) as error:
-        shutil.rmtree(folder, ignore_errors=True)
         raise PublishFailed(
             f"A version could not be written: {error}. Readers keep the former one. "
             "Make space or mend the permission, then run 'dvina publish'."
         ) from error
-    except PublishFailed:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    aside.is_version = True
+    return version
 
 
 def write_file(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -165,29 +161,27 @@ def write_file(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 def switch(home: Path, version: Version, keep: int) -> Version:
     """Make a version written aside the current one; raises PublishFailed."""
-    _verify_counts(version)
     return make_current(home, version, keep)
 
 
 def _write(
-    connection: duckdb.DuckDBPyConnection,
-    folder: Path,
-    version_id: str,
-    found: _Found,
-    entry: dict[str, Any],
+    connection: duckdb.DuckDBPyConnection, aside: Aside, found: _Found, entry: dict[str, Any]
 ) -> Version:
-    database, former = folder / DATABASE, found.former
-    whole_bytes = write_database(connection, database, found.tables, found.views, former)
-    with ThreadPoolExecutor(1) as beside:
-        blocks = beside.submit(_sums_of_database, database, former)
-        written = write_parquet(connection, folder, found.tables, former)
+    folder, database, former = aside.folder, aside.database, found.former
+    base = aside.lay(found.tables)
+    pages = page_sums(database) if base else None
+    with connection.cursor() as cursor:
+        # The marts stay as they are until this is over; what is committed meanwhile is not of them.
+        parquet = aside.beside.submit(_write_parquet, cursor, folder, found.tables, former)
+        whole_bytes = write_database(connection, database, found.tables, found.views, base)
+        blocks = aside.beside.submit(_sums_of_database, database, base, pages)
         for name, page in found.words.pages.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(page, encoding="utf-8")
-        _verify(folder, found.tables, former)
-        sums = _sums(folder, written, former)
+        verify_database(database, found.tables, changes(found.tables, base))
+        written = parquet.result()
     manifest = {
-        "version_id": version_id,
+        "version_id": aside.version_id,
         "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
         **entry,
         "storage_version": STORAGE_VERSION,
@@ -199,17 +193,29 @@ def _write(
         "parts": {table.full_name: dict(table.parts) for table in found.tables},
         "parted_by": {table.full_name: table.parted_by for table in found.tables},
         "views": {view.full_name: view.query for view in found.views},
-        "sha256": sums,
+        "sha256": _sums(folder, written, former),
         "sha256_of_blocks": {"block_bytes": BLOCK_BYTES, DATABASE: blocks.result()},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     new = (*written, *(folder / name for name in found.words.pages), database, folder / MANIFEST)
-    return Version(version_id, folder, manifest["tables"], manifest, new)
+    return Version(aside.version_id, folder, manifest["tables"], manifest, new)
 
 
-def _sums_of_database(database: Path, former: Version | None) -> list[str]:
-    known = former.manifest.get("sha256_of_blocks", {}).get(DATABASE, ()) if former else ()
-    return sums_of_blocks(database, former.database if former else None, known)
+def _write_parquet(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    found: tuple[Table, ...],
+    former: Version | None,
+) -> tuple[Path, ...]:
+    written = write_parquet(connection, folder, found, former)
+    verify_parquet(folder, found, written)
+    return written
+
+
+def _sums_of_database(database: Path, base: Version | None, pages: Pages | None) -> list[str]:
+    told = base.manifest.get("sha256_of_blocks", {}) if base else {}
+    known = told.get(DATABASE, ()) if told.get("block_bytes") == BLOCK_BYTES else ()
+    return sums_of_blocks(database, pages, known)
 
 
 def _sums(folder: Path, written: tuple[Path, ...], former: Version | None) -> dict[str, str]:
@@ -222,52 +228,6 @@ def _sums(folder: Path, written: tuple[Path, ...], former: Version | None) -> di
             linked = path not in written and path.suffix == ".parquet" and name in known
             sums[name] = known[name] if linked else _sha256(path)
     return sums
-
-
-def _verify(folder: Path, found: tuple[Table, ...], former: Version | None) -> None:
-    """Read back what was written, as a reader would, and hold it against the warehouse."""
-    differ = changes(found, former)
-    with duckdb.connect(folder / DATABASE, read_only=True) as reader:
-        for table in found:
-            parts = differ[table.full_name]
-            expected = {p: c for p, c in table.parts.items() if parts is None or p in parts}
-            sources = {"": f"{table.schema}.{quote(table.name)}"} if expected else {}
-            if table.schema == MARTS:
-                files = parquet_files(table)
-                sources |= {p: f"read_parquet('{_as_is(folder / files[p])}')" for p in expected}
-            for part, source in sources.items():
-                query = table.of(tuple(expected) if not part else None, source)
-                columns = dict(_columns(reader, query))
-                read = fingerprints(reader, query, table.columns, table.parted_by)
-                read = read or {WHOLE: EMPTY}
-                wanted = {part: expected[part]} if part else expected
-                if read != wanted or columns != dict(table.columns):
-                    raise PublishFailed(
-                        f"{table.full_name} reads otherwise in {source} than in the warehouse; "
-                        "readers keep the former version. Run 'dvina publish' again."
-                    )
-
-
-def _columns(reader: duckdb.DuckDBPyConnection, query: str) -> list[tuple[str, str]]:
-    return [
-        (str(name), str(kind)) for name, kind, *_ in reader.execute(f"describe {query}").fetchall()
-    ]
-
-
-def _as_is(path: Path) -> str:
-    """A path for a text literal, in which DuckDB finds no pattern to expand."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in str(path)).replace("'", "''")
-
-
-def _verify_counts(version: Version) -> None:
-    """Each table of the version has the rows that its manifest names."""
-    with duckdb.connect(version.database, read_only=True) as reader:
-        for name, content in version.tables.items():
-            row = reader.execute(f"select count(*) from {name}").fetchone()
-            if row is None or str(row[0]) != content.split(":")[0]:
-                raise PublishFailed(
-                    f"{name} was not written whole; readers keep the former version."
-                )
 
 
 def _ledger_facts(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:

@@ -5,14 +5,13 @@ written anew; Parquet files of the other parts are hard links to those of the ve
 """
 
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
 
 from ingest.steps import reached
-from warehouse.contents import MARTS, OPS, WHOLE, Table, View
+from warehouse.contents import MARTS, OPS, WHOLE, Table, View, rows_of
 from warehouse.database import literal, quote
 from warehouse.versions import Version
 
@@ -39,20 +38,36 @@ def changes(tables: tuple[Table, ...], former: Version | None) -> Changes:
     return told
 
 
+def rows_to_write(tables: tuple[Table, ...], base: Version) -> int:
+    """How many rows are written where the file of ``base`` is changed."""
+    differ = changes(tables, base)
+    return sum(
+        rows_of({p: c for p, c in table.parts.items() if parts is None or p in parts})
+        for table in tables
+        for parts in (differ[table.full_name],)
+    )
+
+
+def may_be_base(former: Version) -> bool:
+    """True where the version's DuckDB file is worth being changed into that of the next one."""
+    whole = former.manifest.get("whole_bytes")
+    if not whole or former.manifest.get("storage_version") != STORAGE_VERSION:
+        return False
+    return former.database.stat().st_size <= _MOST_GROWTH * int(whole)
+
+
 def write_database(
     connection: duckdb.DuckDBPyConnection,
     path: Path,
     tables: tuple[Table, ...],
     views: tuple[View, ...],
-    former: Version | None,
+    base: Version | None,
 ) -> int:
     """Write the DuckDB file at ``path``; gives its size when it was last written as a whole.
 
-    Ends the transaction in which the tables were measured, so that both see the same rows.
+    With ``base`` a copy of its file lies there, and what differs is written anew. Ends the
+    transaction in which the tables were measured, so that both see the same rows.
     """
-    base = former if former and _may_copy(former) else None
-    if base:
-        shutil.copyfile(base.database, path)
     differ = changes(tables, base)
     home = str((connection.execute("select current_database()").fetchone() or ("",))[0])
     connection.execute(
@@ -104,13 +119,6 @@ def write_parquet(
             connection.execute(f"copy ({one}) to {target} (format parquet, compression zstd)")
             written.append(folder / name)
     return tuple(written)
-
-
-def _may_copy(former: Version) -> bool:
-    whole = former.manifest.get("whole_bytes")
-    if not whole or former.manifest.get("storage_version") != STORAGE_VERSION:
-        return False
-    return former.database.stat().st_size <= _MOST_GROWTH * int(whole)
 
 
 def _link(former: Version, folder: Path, name: str) -> bool:

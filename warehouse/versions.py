@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ingest.steps import reached
 from warehouse.errors import PublishFailed
 
 DATABASE, MANIFEST, ROLLED_BACK = "dvina.duckdb", "manifest.json", "rolled_back.json"
+SPARE = ".spare"  # ends the name of what is left of the version that was retired last
 _READ_ONLY = 0o444  # files are shared between versions by hard links
 
 
@@ -44,8 +46,11 @@ class Version:
 def current(home: Path) -> Version | None:
     """The published version, or None before the first."""
     folder = (home / "published" / "current").resolve()
-    if not (folder / MANIFEST).is_file():
-        return None
+    return read_version(folder) if (folder / MANIFEST).is_file() else None
+
+
+def read_version(folder: Path) -> Version:
+    """The version that lies in a folder; raises OSError, ValueError."""
     entry = json.loads((folder / MANIFEST).read_text("utf-8"))
     return Version(entry["version_id"], folder, entry["tables"], entry)
 
@@ -136,8 +141,16 @@ def _point(link: Path, target: Path) -> None:
 
 
 def _retire(home: Path, keep: int) -> None:
-    folders = sorted((home / "published" / "versions").glob("[!.]*"))
+    """Remove all but the newest; of the last one removed the DuckDB file is kept as a spare."""
+    versions = home / "published" / "versions"
     present = (home / "published" / "current").resolve()
-    for folder in folders[:-keep]:
-        if folder.resolve() != present:
-            shutil.rmtree(folder, ignore_errors=True)
+    retired = [f for f in sorted(versions.glob("[!.]*"))[:-keep] if f.resolve() != present]
+    for folder in (*versions.glob(f".*{SPARE}"), *retired[:-1]) if retired else ():
+        shutil.rmtree(folder, ignore_errors=True)
+    for folder in retired[-1:]:
+        spare = folder.with_name(f".{folder.name}{SPARE}")
+        with suppress(OSError):
+            folder.rename(spare)  # nobody finds it by its name any more
+        for path in spare.iterdir() if spare.is_dir() else ():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)

@@ -2,16 +2,17 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from warehouse import contents, publish, snapshot, standing
+from warehouse import aside, contents, publish, snapshot, standing
 from warehouse.contents import PARTED_ROWS
 from warehouse.database import open_warehouse
 from warehouse.errors import PublishFailed
-from warehouse.sums import BLOCK_BYTES, first_difference, sums_of_blocks
+from warehouse.sums import BLOCK_BYTES, first_difference, page_sums, sums_of_blocks
 
 BIG = PARTED_ROWS + 1000
 
@@ -192,7 +193,7 @@ def test_a_file_that_was_copied_too_often_is_written_anew(
     _publish(home, 1)
     monkeypatch.setattr(snapshot, "_MOST_GROWTH", 0.0)
     copied: list[Path] = []
-    monkeypatch.setattr(snapshot.shutil, "copyfile", lambda *args: copied.append(args[0]))
+    monkeypatch.setattr(aside.shutil, "copyfile", lambda *args: copied.append(args[0]))
     _publish(home, 2)
     assert copied == []
     assert _read(home) == [(2,)]
@@ -211,23 +212,53 @@ def test_the_manifest_says_what_the_version_is_made_of(home: Path) -> None:
     assert len(entry["sha256_of_blocks"][publish.DATABASE]) == 1
 
 
-@pytest.mark.parametrize("changed", [(), (0,), (2,), (1, 3)])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        (),
+        ("update t set n = n + 1 where n between 300000 and 300050",),
+        ("delete from t where n < 150000", "insert into t from range(40000) as r(n), (select 'new')"),
+        ("create table u as select hash(range)::varchar as text from range(200000)",),
+        ("drop table other", "create table v as from range(7)"),
+    ],
+)  # fmt: skip
 def test_sums_of_a_changed_copy_are_those_of_the_file(
-    tmp_path: Path, changed: tuple[int, ...]
+    tmp_path: Path, changes: tuple[str, ...]
 ) -> None:
+    former, path = tmp_path / "former.duckdb", tmp_path / "copy.duckdb"
+    with duckdb.connect(former) as connection:
+        connection.execute("create table other as select hash(range) as n from range(300000)")
+        connection.execute(
+            "create table t as select range as n, hash(range)::varchar as text from range(500000)"
+        )
+    shutil.copy(former, path)
+    with duckdb.connect(path) as connection:
+        for change in changes:
+            connection.execute(change)
+    known = sums_of_blocks(former, None, ())
+    assert len(known) > 5
+    sums = sums_of_blocks(path, page_sums(former), known)
+    assert sums == sums_of_blocks(path, None, ())
+    assert (sums == known) == (not changes)
+    assert first_difference(path, sums, BLOCK_BYTES) is None
+    # What was written to is found by its pages: of the others the sums are taken over.
+    kept = sums_of_blocks(path, page_sums(former), ["known"] * len(known))
+    assert "known" in kept
+    with path.open("r+b") as file:
+        file.seek(3 * BLOCK_BYTES + 5)
+        file.write(b"?")
+    assert first_difference(path, sums, BLOCK_BYTES) == 3 * BLOCK_BYTES
+
+
+def test_a_file_of_other_pages_is_summed_whole(tmp_path: Path) -> None:
     former, path = tmp_path / "former", tmp_path / "path"
     former.write_bytes(bytes(3 * BLOCK_BYTES))
-    content = bytearray(3 * BLOCK_BYTES + 7)
-    for block in changed:
-        content[block * BLOCK_BYTES + 5] = 1
-    path.write_bytes(content)
+    path.write_bytes(bytes(3 * BLOCK_BYTES - 1) + b"1")
     known = sums_of_blocks(former, None, ())
-    sums = sums_of_blocks(path, former, known)
-    assert sums == sums_of_blocks(path, None, ())
-    assert [n for n in range(3) if sums[n] != known[n]] == [n for n in changed if n < 3]
-    assert first_difference(path, sums) is None
-    path.write_bytes(content[:-1])
-    assert first_difference(path, sums) == 3 * BLOCK_BYTES
+    assert sums_of_blocks(path, page_sums(former), known) == [
+        *known[:2],
+        sums_of_blocks(path, None, ())[2],
+    ]
 
 
 def _held(home: Path, written: standing.Written, *statements: str) -> publish.Version | None:
