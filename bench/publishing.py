@@ -122,7 +122,7 @@ def _copy(base: str, home: Path) -> None:
 def _settle(home: Path) -> None:
     """Flush what lies about, and leave memory for files that was used a moment ago.
 
-    On a virtual machine a page that nobody had before costs ten times as much as one that was freed.
+    On a virtual machine a page that nobody had before costs ten times one that was freed.
     """
     source = home / "published" / "current" / "dvina.duckdb"
     used = [home / f"used-{number}" for number in range(4)]
