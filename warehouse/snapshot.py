@@ -153,11 +153,25 @@ def _bring(
     target = f"aside.{table.schema}.{quote(table.name)}"
     if parts is None:
         connection.execute(f"create table {target} as {table.query}")
-    elif parts and not table.parted_by:
-        connection.execute(f"create or replace table {target} as {table.query}")
     elif parts:
-        connection.execute(f"delete from {target} where {table.part_in(parts)}")
-        connection.execute(f"insert into {target} {table.query} where {table.part_in(parts)}")
+        _bring_rows(connection, table, target, table.part_in(parts) if table.parted_by else "true")
+
+
+def _bring_rows(
+    connection: duckdb.DuckDBPyConnection, table: Table, target: str, within: str
+) -> None:
+    """Replace the rows that differ: a file that is used again grows by no others."""
+    row = f"hash({', '.join(map(quote, table.columns))})"
+    connection.execute(
+        "create or replace temp table differing as select row from ("
+        f"select {row} as row, 1 as copies {table.query} where {within} "
+        f"union all select {row}, -1 from {target} where {within}"
+        ") group by row having sum(copies) <> 0"
+    )
+    among = f"where {within} and {row} in (from differing)"
+    connection.execute(f"delete from {target} {among}")
+    connection.execute(f"insert into {target} {table.query} {among}")
+    connection.execute("drop table differing")
 
 
 def _comment(
