@@ -22,6 +22,7 @@ ROUNDING = pa.decimal128(38, 18)  # of numbers that are still to be rounded
 _NARROW, _WIDE = 38, 76  # digits that 128 and 256 bits hold
 # More than 38 places behind the point are left only to many digits or to a large exponent.
 _FAR = re.compile(rb"[eE]-0*(?:[2-9][0-9]|[1-9][0-9]{2})|[0-9]{19}\.?[eE]-")
+_PIECE = 1 << 17  # bytes that are looked through while they are near the processor
 _IS_DIGIT = np.isin(np.arange(256), np.frombuffer(b"0123456789.", np.uint8))
 Typed = tuple[pa.Array, np.ndarray]  # values, and a mask of those that are none, empty for none
 
@@ -50,10 +51,19 @@ def narrowed(kind: pa.DataType) -> pa.DataType:
 def is_misread(text: bytes | bytearray | memoryview | np.ndarray) -> bool:
     """True where a number may stand in the text that pyarrow's parsers read as another."""
     data = np.frombuffer(text, np.uint8)
-    # Cheap looks first: an e and a minus side by side, then what stands around them in a number.
-    at = np.flatnonzero((data[1:] == ord("-")) & ((data[:-1] | 0x20) == ord("e")))
-    digits = _IS_DIGIT[data.take(at - 1, mode="clip")] & _IS_DIGIT[data.take(at + 2, mode="clip")]
-    return bool(digits.any()) and _FAR.search(data.data) is not None
+    pieces = (data[at : at + _PIECE + 3] for at in range(0, len(data), _PIECE))
+    return any(map(_has_exponent, pieces)) and _FAR.search(data.data) is not None
+
+
+def _has_exponent(piece: np.ndarray) -> bool:
+    """True where an e and a minus stand between digits, which few texts have."""
+    pairs = piece[1:] == ord("-")
+    pairs &= (piece[:-1] | 0x20) == ord("e")
+    if not pairs.any():
+        return False
+    at = np.flatnonzero(pairs)
+    around = _IS_DIGIT[piece.take(at - 1, mode="clip")] & _IS_DIGIT[piece.take(at + 2, mode="clip")]
+    return bool(around.any())
 
 
 def widened(values: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ingest import decimals
 from ingest.casting import cast_batch
 from ingest.columns import cast_column
 from ingest.contract import Contract, load_contract
@@ -70,6 +71,18 @@ def _meant(column: Column, text: str) -> Decimal:
         number = Decimal(text)
         places = Decimal(1).scaleb(-column.scale)
         return number.quantize(places, ROUND_HALF_EVEN) if column.rounds else number
+
+
+def test_a_large_exponent_is_found_wherever_it_stands() -> None:
+    for before in (0, 1, *range(decimals._PIECE - 5, decimals._PIECE + 5)):
+        for number, found in (
+            (b"1e-50", True),
+            (b"1.E-20", True),
+            (b"re-50", False),
+            (b"1e-05", False),
+        ):
+            text = b"," * before + number + b"," * decimals._PIECE
+            assert decimals.is_misread(text) is found, (before, number)
 
 
 @pytest.mark.parametrize("text", HUGE)
