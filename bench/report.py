@@ -4,7 +4,8 @@ import json
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,19 @@ LATEST = Path(__file__).parent / "results" / "latest.json"
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 _BEGIN, _END = "<!-- figures: written by python -m bench -->", "<!-- end of figures -->"
 _PACKAGES = ("duckdb", "pyarrow", "great-expectations", "numpy")
-_HEAD = ("row", "size", "ours s", "limit s", "ratio", "goal", "met", "peak MB", "peer", "note")
+_HEAD = (
+    "row",
+    "size",
+    "ours s",
+    "limit s",
+    "ratio",
+    "goal",
+    "met",
+    "peak MB",
+    "peer",
+    "on",
+    "note",
+)
 
 
 def surroundings(command: str) -> dict[str, Any]:
@@ -33,14 +46,31 @@ def surroundings(command: str) -> dict[str, Any]:
 
 
 def save(results: Sequence[Result], around: dict[str, Any], minutes: float) -> None:
-    """Keep the results in ``latest.json`` and put the table into the page."""
-    entry = {**around, "minutes": round(minutes, 1), "rows": [_plain(r) for r in results]}
+    """Keep the results in ``latest.json`` and put the table into the page.
+
+    Rows that were not measured this time stay, and are marked by the day that they are of.
+    """
+    today = datetime.now(UTC).date().isoformat()
+    entry = {**around, "on": today, "minutes": round(minutes, 1)}
+    results = _with_former(results, today)
+    entry["rows"] = [_plain(r) for r in results]
     LATEST.parent.mkdir(exist_ok=True)
     LATEST.write_text(json.dumps(entry, indent=1) + "\n", encoding="utf-8")
     page = PAGE.read_text(encoding="utf-8")
     before, rest = page.split(_BEGIN)
     _, after = rest.split(_END)
     PAGE.write_text(f"{before}{_BEGIN}\n{_section(results, entry)}{_END}{after}", encoding="utf-8")
+
+
+def _with_former(results: Sequence[Result], today: str) -> list[Result]:
+    """The results of today, and former ones of other rows, in the order of the former table."""
+    now = [replace(result, on=today) for result in results]
+    former = json.loads(LATEST.read_text(encoding="utf-8")) if LATEST.exists() else {"rows": []}
+    known = {field.name for field in fields(Result)}
+    kept = [Result(**{k: v for k, v in entry.items() if k in known}) for entry in former["rows"]]
+    order = {row: n for n, row in enumerate(dict.fromkeys(r.row for r in [*kept, *now]))}
+    told = {result.row for result in now}
+    return sorted([*now, *(r for r in kept if r.row not in told)], key=lambda r: order[r.row])
 
 
 def table(results: Sequence[Result]) -> str:
@@ -54,7 +84,7 @@ def table(results: Sequence[Result]) -> str:
 def _section(results: Sequence[Result], entry: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {entry[name]}" for name in ("python", *_PACKAGES))
     lines = [
-        f"`{entry['command']}` took {entry['minutes']} minutes on {entry['cores']} cores, "
+        f"`{entry['command']}` took {entry['minutes']} minutes on {entry['on']}, on {entry['cores']} cores, "
         f"{entry['memory_gib']} GiB, load {entry['load_at_start']} at the start; {versions}.",
         "",
         "| " + " | ".join(_HEAD) + " |",
@@ -76,6 +106,7 @@ def _cells(r: Result) -> tuple[str, ...]:
         {True: "yes", False: "no", None: "-"}[r.met],
         f"{r.peak_mb:.0f}" if r.peak_mb else "-",
         peer or "-",
+        r.on or "-",
         r.note or "-",
     )
 

@@ -69,6 +69,7 @@ class Result:
     import_s: float | None = None
     repetitions: int = 0
     note: str = ""
+    on: str = ""  # the day, where the table is kept
 
 
 def bookkeeping(plan: Plan) -> Iterator[Result]:
