@@ -84,7 +84,8 @@ def table(results: Sequence[Result]) -> str:
 def _section(results: Sequence[Result], entry: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {entry[name]}" for name in ("python", *_PACKAGES))
     lines = [
-        f"`{entry['command']}` took {entry['minutes']} minutes on {entry['on']}, on {entry['cores']} cores, "
+        f"`{entry['command']}` took {entry['minutes']} minutes on {entry['on']}, "
+        f"on {entry['cores']} cores, "
         f"{entry['memory_gib']} GiB, load {entry['load_at_start']} at the start; {versions}.",
         "",
         "| " + " | ".join(_HEAD) + " |",
