@@ -17,7 +17,9 @@ def find(home: Path) -> Version | None:
     """The retired version whose file is kept, or None."""
     for folder in sorted((home / "published" / "versions").glob(f".*{SPARE}"), reverse=True):
         with suppress(OSError, ValueError, KeyError):
-            return read_version(folder)
+            version = read_version(folder)
+            if version.database.is_file():
+                return version
     return None
 
 
