@@ -56,7 +56,8 @@ def statements(rows: int, folder: Path) -> Path:
 def _sql(rows: int) -> str:
     codes = ", ".join(f"'{code}'" for code, _ in _COUNTRIES)
     names = ", ".join(f"'{name}'" for _, name in _COUNTRIES)
-    shares = (1, 0.1, 0, 0.8, 0.5, 0.3, None, 0.3, 0, 0, 0, 0.3)
+    # of the principal: what was cancelled, is to come and was disbursed adds up to it
+    shares = (1, 0.1, 0.1, 0.8, 0.5, 0.3, None, 0.3, 0, 0, 0, 0.3)
     amounts = ["-cast(h4 % 900 as int) / 100.0" if of is None else f"p * {of}" for of in shares]
     days = ("d", "d + 7000", "d - 200", "d - 300", "d - 100",
             "case when h3 % 3 = 0 then d + 1000 end",
