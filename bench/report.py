@@ -19,18 +19,8 @@ PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 _BEGIN, _END = "<!-- figures: written by python -m bench -->", "<!-- end of figures -->"
 _PACKAGES = ("duckdb", "pyarrow", "great-expectations", "numpy")
 _HEAD = (
-    "row",
-    "size",
-    "ours s",
-    "limit s",
-    "ratio",
-    "goal",
-    "met",
-    "peak MB",
-    "peer",
-    "on",
-    "note",
-)
+    "row", "size", "ours s", "limit s", "ratio", "goal", "met", "peak MB", "peer", "on", "note",
+)  # fmt: skip
 
 
 def surroundings(command: str) -> dict[str, Any]:

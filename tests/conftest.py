@@ -22,16 +22,10 @@ needs_samples = pytest.mark.skipif(
 SHARING = frozenset(
     f"tests/dbt/test_{of}.py"
     for of in (
-        "documents",
-        "explain",
-        "indicators",
-        "mirror",
-        "models",
-        "planted_faults",
-        "procurement",
+        "documents", "explain", "indicators", "mirror", "models", "planted_faults", "procurement",
         "trade",
     )
-)
+)  # fmt: skip
 # Files of a minute and more: begun first, so that two processes end at about the same time.
 LONGEST = tuple(
     f"tests/{of}.py"

@@ -1,7 +1,7 @@
 """Writes the files of a version: the DuckDB file, and Parquet for each part of a mart.
 
-Where a version is there already, its DuckDB file is copied and only the parts that changed are
-written anew; Parquet files of the other parts are hard links to those of the version before.
+Where there is the DuckDB file of an older version, or a copy of one (``warehouse.aside``), only
+rows that differ are written to it; Parquet files of parts that did not change are hard links.
 """
 
 import os
@@ -13,12 +13,13 @@ import duckdb
 from ingest.steps import reached
 from warehouse.contents import MARTS, OPS, WHOLE, Table, View, rows_of
 from warehouse.database import literal, quote
+from warehouse.sums import PAGE_BYTES
 from warehouse.versions import Version
 
 STORAGE_VERSION = "v1.2.0"  # BI drivers built on DuckDB 1.2 can open it
 _MOST_GROWTH = 2.0  # a copied file grows by what is deleted in it: beyond this it is written anew
 
-# Of a table: None, it is new or has other columns; else the parts that differ.
+# Of a table: None, it is new, or has other columns or parts; else the parts that differ.
 Changes = Mapping[str, tuple[str, ...] | None]
 
 
@@ -26,11 +27,12 @@ def changes(tables: tuple[Table, ...], former: Version | None) -> Changes:
     """What of each table differs from the version before."""
     known = dict(former.manifest.get("parts", {})) if former else {}
     columns = dict(former.manifest.get("columns", {})) if former else {}
+    parted_by = dict(former.manifest.get("parted_by", {})) if former else {}
     told: dict[str, tuple[str, ...] | None] = {}
     for table in tables:
         before, ours = known.get(table.full_name), table.parts
         alike = columns.get(table.full_name) == [list(column) for column in table.columns.items()]
-        if before is None or not alike or (WHOLE in before) != (WHOLE in ours):
+        if before is None or not alike or parted_by.get(table.full_name) != table.parted_by:
             told[table.full_name] = None
         else:
             names = sorted({*before, *ours})
@@ -65,13 +67,14 @@ def write_database(
 ) -> int:
     """Write the DuckDB file at ``path``; gives its size when it was last written as a whole.
 
-    With ``base`` a copy of its file lies there, and what differs is written anew. Ends the
+    With ``base`` its file or a copy lies there, and what differs is brought up to date. Ends the
     transaction in which the tables were measured, so that both see the same rows.
     """
     differ = changes(tables, base)
     home = str((connection.execute("select current_database()").fetchone() or ("",))[0])
     connection.execute(
-        f"attach {literal(str(path))} as aside (storage_version {literal(STORAGE_VERSION)})"
+        f"attach {literal(str(path))} as aside "
+        f"(storage_version {literal(STORAGE_VERSION)}, block_size {PAGE_BYTES})"
     )
     try:
         for schema in (MARTS, OPS):

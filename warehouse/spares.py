@@ -7,6 +7,7 @@ not change. Only a file that nobody has open is written on: the kernel leases no
 import fcntl
 import os
 import shutil
+import signal
 from contextlib import suppress
 from pathlib import Path
 
@@ -42,6 +43,8 @@ def _is_ours_alone(path: Path) -> bool:
         return False
     descriptor = os.open(path, os.O_RDONLY)
     try:
+        # Whoever opens it in this moment waits, and we are told: by a signal that ends no process.
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
         return os.fstat(descriptor).st_nlink == 1

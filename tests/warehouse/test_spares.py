@@ -10,7 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from warehouse import aside, publish
+from tests.conftest import PROJECT
+from warehouse import aside, contents, publish
 from warehouse.contents import PARTED_ROWS
 from warehouse.database import open_warehouse
 from warehouse.sums import sums_of_blocks
@@ -104,6 +105,42 @@ def test_a_file_that_somebody_may_read_stays_as_it_is(
         assert _inode(version) != inode
         assert _sum(version) == (ROWS, turn * ROWS // 20)
     assert look() == seen
+
+
+def test_who_opens_the_file_meanwhile_waits_and_ends_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"1")
+    opening = "import os, sys\nwhile True:\n    os.close(os.open(sys.argv[1], os.O_RDONLY))"
+    looking = (
+        "import sys, time\nfrom pathlib import Path\nfrom warehouse import spares\n"
+        "end = time.monotonic() + 2\nfound = []\n"
+        "while time.monotonic() < end:\n"
+        "    found.append(spares._is_ours_alone(Path(sys.argv[1])))\n"
+        "print(any(found), all(found))"
+    )
+    openers = [subprocess.Popen([sys.executable, "-c", opening, str(path)]) for _ in range(2)]
+    try:
+        looked = subprocess.run(
+            [sys.executable, "-c", looking, str(path)],
+            capture_output=True, text=True, check=False, cwd=PROJECT,
+        )  # fmt: skip
+    finally:
+        for opener in openers:
+            opener.kill()
+            opener.wait()
+    assert (looked.returncode, looked.stdout) == (0, "True False\n"), looked.stderr
+
+
+def test_a_mart_that_is_parted_otherwise_is_written_anew(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _make(home)
+    _change(home, f"update marts.{FLOWS} set period = period || '-01'")
+    monkeypatch.setattr(contents, "BY_PERIOD_ROWS", ROWS // 2)
+    gone = f"delete from marts.{FLOWS} where period = '2003-01'"
+    version = _change(home, gone)
+    assert version.manifest["parted_by"][f"marts.{FLOWS}"] == contents._PERIOD
+    assert _sum(version) == (ROWS - ROWS // 20, 0)
 
 
 def test_a_file_that_differs_in_much_is_not_used(home: Path) -> None:
