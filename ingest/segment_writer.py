@@ -25,6 +25,7 @@ from ingest.steps import reached
 
 SEGMENT_ROWS = 1_000_000
 ROW_GROUP_ROWS = 122_880
+_DIGITS = 18  # that 64 bits hold
 BATCHES_WAITING = 1  # and the one that is written; more only hold memory
 Closed = Callable[[Path], None]  # is told of a segment that is whole
 
@@ -144,11 +145,22 @@ class SegmentWriter:
             schema,
             compression="lz4",  # as small as the usual snappy, and faster read by DuckDB
             use_dictionary=[f.name for f in self._schema if pa.types.is_string(f.type)],
+            # Numbers as differences: a third smaller, and faster to write and to read.
+            column_encoding={f.name: "DELTA_BINARY_PACKED" for f in schema if _is_whole(f.type)},
             store_decimal_as_integer=True,
             store_schema=False,  # else readers would be given our dictionaries
             write_statistics=False,
         )
         self._in_segment = 0
+
+
+def _is_whole(kind: pa.DataType) -> bool:
+    """True where Parquet keeps values of the type as whole numbers of 32 or 64 bits."""
+    if pa.types.is_decimal(kind):
+        return bool(kind.precision <= _DIGITS)
+    return bool(
+        pa.types.is_integer(kind) or pa.types.is_date32(kind) or pa.types.is_timestamp(kind)
+    )
 
 
 def _number(name: str) -> str:

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
 os.environ.setdefault("DO_NOT_TRACK", "1")
+settings.register_profile("dvina", deadline=None)  # how long an example takes proves nothing
+settings.load_profile("dvina")
 PROJECT = Path(__file__).resolve().parent.parent
 SAMPLES = PROJECT / "samples"
 SAMPLES_FOLDER = Path(os.environ.get("DVINA_SAMPLES", "/nonexistent"))

@@ -109,7 +109,6 @@ cells = st.dictionaries(
 ).map(lambda found: [(*key, value) for key, value in found.items()])
 some_matrices = settings(
     max_examples=20,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

@@ -172,9 +172,7 @@ def _resealed(content: bytearray) -> bytes:
     return bytes(content)
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**32), st.integers(1, 12))
 def test_whatever_is_changed_in_an_archive_it_is_read_or_refused(
     write: Write, seed: int, changes: int

@@ -333,9 +333,7 @@ def test_an_empty_cell_and_a_word_are_quarantined_with_sheet_and_cell(
     }  # fmt: skip
 
 
-@settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(
         st.tuples(st.sampled_from("ABCDEFG"), st.integers(5, 18)).map(lambda at: f"{at[0]}{at[1]}"),

@@ -197,9 +197,7 @@ def test_cells_are_counted_in_the_bytes(text: str, records: int) -> None:
     assert count_cells(text.encode(), np.array([False, False, True, True])) == records
 
 
-@settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.lists(

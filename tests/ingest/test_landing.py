@@ -3,15 +3,19 @@
 import gzip
 import io
 import json
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import date
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ingest import archive, landing, segments
@@ -25,9 +29,10 @@ from ingest.errors import (
 )
 from ingest.sources import Part, RawBatch, open_source
 from ingest.sources.delimited import DelimitedText
-from tests.support import HEADER, land, rows, toy
+from tests.support import HEADER, TOY, land, rows, toy
 
 Write = Callable[[str, str | bytes], Path]
+MOST = Decimal("9999999999999999.99")  # that a column of 18 digits holds
 GOOD = (
     "Belarus,2021-01,8703,10.50,2021-02-01",
     "Russia,2021-01,8704,3,",
@@ -45,6 +50,35 @@ def test_good_rows_land_with_types_and_record_numbers(home: Path, write: Write) 
     assert table["_row"].to_pylist() == [1, 2, 3]
     assert [str(v) for v in table["value_usd"].to_pylist()] == ["10.50", "3.00", "7.00"]
     assert (landed.manifest.rows_read, landed.manifest.rows_landed) == (3, 3)
+
+
+amounts = st.decimals(
+    min_value=-MOST, max_value=MOST, places=2, allow_nan=False, allow_infinity=False
+)
+days = st.one_of(st.none(), st.dates(date(1, 1, 1), date(9999, 12, 31)))
+
+
+@given(st.lists(st.tuples(amounts, days), min_size=1, max_size=300))
+@example([(-MOST, date(1, 1, 1)), (MOST, date(9999, 12, 31)), (-MOST, None)] * 50)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_numbers_and_days_are_read_from_a_segment_as_they_were_written(
+    tmp_path: Path, told: list[tuple[Decimal, date | None]]
+) -> None:
+    columns = [dict(column) for column in TOY["columns"]]
+    columns[3].pop("minimum")
+    lines = (f"Belarus,2021-01,8703,{amount:f},{day or '-'}" for amount, day in told)
+    with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+        home = Path(folder)
+        (home / "a.csv").write_text(rows(*lines), encoding="utf-8")
+        contract = toy(home / "contracts", columns=columns, repeats="legitimate", key=[])
+        (segment,) = land(contract, home / "a.csv", home).segments
+        read = pq.read_table(segment).select(["value_usd", "seen_date", "_row"])
+        query = f"select value_usd, seen_date, _row from '{segment}' order by _row"
+        assert duckdb.execute(query).fetchall() == [
+            (amount, day, number) for number, (amount, day) in enumerate(told, 1)
+        ]
+    assert read["value_usd"].to_pylist() == [amount for amount, _ in told]
+    assert read["seen_date"].to_pylist() == [day for _, day in told]
 
 
 def test_a_refused_row_is_kept_as_it_came_without_its_masked_column(
@@ -174,9 +208,7 @@ def test_a_reader_that_drops_or_repeats_a_row_is_caught(
         segments.write_segments(contract, _Faulty(source, fault), fetched, place)
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(st.binary(max_size=400), st.text('ab,"\n\r\x00é1-', max_size=200).map(str.encode)))
 def test_whatever_bytes_follow_the_header_the_counts_close_or_the_file_is_refused(
     home: Path, write: Write, content: bytes

@@ -398,7 +398,7 @@ def by_parser(document: dict[str, Any]) -> Iterator[tuple[int, Any]]:
     st.sampled_from(["lines", "list", "pretty", "values"]),
     st.booleans(),
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rows_are_those_of_a_json_parser_wherever_chunks_end(
     monkeypatch: pytest.MonkeyPatch,
     documents: list[dict[str, Any]],
@@ -446,7 +446,7 @@ _FULL = st.builds(
 
 
 @given(st.lists(_FULL, min_size=1, max_size=5))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_a_block_gives_the_same_rows_at_once_and_record_by_record(
     tmp_path_factory: pytest.TempPathFactory, releases: list[dict[str, Any]]
 ) -> None:

@@ -144,7 +144,7 @@ def test_repeats_that_were_taken_out_are_taken_out_again(
         assert (m.rows_read, m.rows_landed, m.rows_duplicate) == (940, 900, 40)
 
 
-@quick(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@quick(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**32), st.lists(st.integers(0, 1999), max_size=4))
 def test_any_few_changes_leave_the_rows_right(
     contract: Contract, tmp_path_factory: pytest.TempPathFactory, seed: int, places: list[int]

@@ -251,7 +251,7 @@ def test_memory_does_not_grow_with_documents_of_another_kind(
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_count_in_the_bytes_is_the_readers_whatever_the_pieces(data: st.DataObject) -> None:
     pieces = st.sampled_from(
         [
