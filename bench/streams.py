@@ -230,9 +230,9 @@ def _note_latencies(flow: Any) -> list[np.ndarray]:
     produced, decided = _note_produced(), flow._note_decided
     times: list[np.ndarray] = []
 
-    def noted(reader: Any, batch: Any) -> None:
-        times.append(time.time() - produced.pop(batch.landed.manifest.origin))
-        decided(reader, batch)
+    def noted(reader: Any, batch: Any, at: float) -> None:
+        times.append(at - produced.pop(batch.landed.manifest.origin))
+        decided(reader, batch, at)
 
     flow._note_decided = noted
     return times

@@ -149,7 +149,8 @@ def drain(dataset: str, window_s: float = 300, *, outlet_events: Any = None) -> 
     if not rows:
         raise AirflowSkipException(f"{dataset}: no new message in the topic")
     fresh = sorted(side.known_loads(home) - before)
-    announce(dataset, [each for each in fresh if side.is_known(home, dataset, each)], outlet_events)
+    mine = [each for each in fresh if side.decided_at(home, dataset, each)]
+    announce(dataset, mine, outlet_events)
     return rows
 
 

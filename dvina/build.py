@@ -25,6 +25,7 @@ from dvina.settings import Settings
 from dvina.terms import terms_of_marts, with_terms
 from expectations.gate import judge_marts, warm
 from expectations.report import Report
+from ingest import landing
 from ingest.contract import dataset_names, load_contract
 from warehouse import builds, publish, side, standing
 from warehouse.commit import commit_pending
@@ -41,7 +42,7 @@ from warehouse.tables import ensure_tables
 
 RESTATED = "source:accepted.revisions+"  # what any load may have restated
 LEFT_OUT = ("unit_test",)  # they prove the models, not the data, and run in the project's tests
-_PAUSE_S = 0.2
+_PAUSE_S, _LOOK_AFTER = 0.02, 10  # pauses after which it looks though nothing was judged
 _log = logging.getLogger(__name__)
 
 
@@ -193,7 +194,12 @@ def _committing(settings: Settings, connection: duckdb.DuckDBPyConnection) -> It
 
     def work() -> None:
         with connection.cursor() as cursor:
+            judged, pauses = landing.judged_at(settings.home), 0
             while not done.wait(_PAUSE_S):
+                pauses += 1
+                before, judged = judged, landing.judged_at(settings.home)
+                if judged == before and pauses % _LOOK_AFTER:
+                    continue
                 try:
                     commit_pending(cursor, settings.home, load_contract, beside_build=True)
                 except duckdb.TransactionException as error:

@@ -29,7 +29,8 @@ class Target:
     """A table or view to judge, in a file that nobody writes to meanwhile.
 
     ``relation`` is SQL that stands for it and has a column ``_row``; ``key`` are columns that
-    tell its rows apart in messages; ``scratch`` takes what does not fit in memory.
+    tell its rows apart in messages; ``scratch`` takes what does not fit in memory. ``made_by`` is
+    SQL that makes it first, in a file of our own; any other file is opened to be read only.
     """
 
     database: Path
@@ -39,6 +40,7 @@ class Target:
     scratch: Path
     key: tuple[str, ...] = ()
     memory_limit: str = DEFAULT_MEMORY
+    made_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,9 @@ def opened(target: Target) -> Iterator[OpenTable]:
             "target", connection_string=_url(target.database), kwargs=_settings(target)
         )
         try:
+            if target.made_by:
+                with source.get_engine().connect() as connection:
+                    connection.exec_driver_sql(target.made_by)
             asset = source.add_table_asset(
                 target.table, table_name=target.table, schema_name=target.schema
             )
@@ -119,7 +124,7 @@ def _url(database: Path) -> str:
 
 def _settings(target: Target) -> dict[str, Any]:
     limits = {"memory_limit": target.memory_limit, "temp_directory": str(target.scratch)}
-    return {**_NO_ROLLBACK, "connect_args": {"read_only": True, "config": limits}}
+    return {**_NO_ROLLBACK, "connect_args": {"read_only": not target.made_by, "config": limits}}
 
 
 @contextmanager

@@ -80,8 +80,10 @@ def _judge_rows(
     try:
         with TemporaryDirectory(prefix="dvina-gate-") as folder:
             scratch = Path(folder)
-            database = _database(scratch, segments)
-            target = Target(database, "main", _VIEW, _VIEW, scratch, memory_limit=memory_limit)
+            target = Target(
+                scratch / "gate.duckdb", "main", _VIEW, _VIEW, scratch,
+                memory_limit=memory_limit, made_by=_view(segments),
+            )  # fmt: skip
             by_row = (r for r in suite_rules(contract) if not (on_slices(r) or on_datasets(r)))
             results = validate(target, (counted, *by_row))
             if history is not None:
@@ -96,7 +98,7 @@ def _judge_slices(contract: Contract, rows: Target, history: History) -> tuple[C
         with _opened(rows.database, rows.memory_limit, rows.scratch) as connection:
             measure(connection, contract, _VIEW, history.scope)
             compare(connection, contract, history)
-        target = replace(rows, table=COMPARED, relation=COMPARED, key=("slice",))
+        target = replace(rows, table=COMPARED, relation=COMPARED, key=("slice",), made_by="")
         return validate(target, slice_rules(contract))
     except Exception as error:
         return (_crash("history_can_be_judged", error),)
@@ -115,17 +117,12 @@ def _judge_mart(
         return (_crash(f"{mart}.can_be_judged", error),)
 
 
-def _database(scratch: Path, segments: Sequence[Path]) -> Path:
-    """A small DuckDB file whose one view reads the segments."""
+def _view(segments: Sequence[Path]) -> str:
+    """SQL of a view that reads the segments."""
     files = ", ".join(literal(_as_is(path)) for path in segments)
-    database = scratch / "gate.duckdb"
-    with _opened(database, DEFAULT_MEMORY, scratch) as connection:
-        # hive_partitioning: a directory called 'a=b' would otherwise become a column.
-        connection.execute(
-            f"create view {_VIEW} as "
-            f"select * from read_parquet([{files}], hive_partitioning = false)"
-        )
-    return database
+    # hive_partitioning: a directory called 'a=b' would otherwise become a column.
+    reads = f"read_parquet([{files}], hive_partitioning = false)"
+    return f"create view {_VIEW} as select * from {reads}"
 
 
 def _opened(database: Path, memory_limit: str, scratch: Path) -> Any:

@@ -7,7 +7,7 @@ and one that got no answer.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from expectations.breaches import (
@@ -30,6 +30,12 @@ from ingest.contract import Rule
 
 _MAX_TOLD = 400
 _MAX_COLUMNS = 6  # of a row that is shown when its rule names none
+# What is observed where such an expectation holds.
+_OBSERVED: Mapping[str, Callable[[Any], Any]] = {
+    "expect_table_row_count_to_equal": lambda e: e.value,
+    "expect_table_columns_to_match_ordered_list": lambda e: list(e.column_list),
+    UNEXPECTED_ROWS: lambda _: 0,
+}
 _BIND = re.compile(r"(?<![:\w\\]):(?=\w)")
 
 
@@ -85,7 +91,7 @@ def _expectation(rule: Rule, number: int) -> Any:
 
 def _answers(table: OpenTable, usable: Mapping[int, Any]) -> dict[int, Any]:
     """For each rule's number Great Expectations' result, or the error that it ended with."""
-    plain = {number: e for number, e in usable.items() if _on_rows(e)}
+    plain = {number: e for number, e in usable.items() if _tells_by_holding(e)}
     answers = _judged(table, plain, "BOOLEAN_ONLY")
     hold = {number for number, answer in answers.items() if _holds(answer)}
     rest = {number: e for number, e in usable.items() if number not in hold}
@@ -94,10 +100,14 @@ def _answers(table: OpenTable, usable: Mapping[int, Any]) -> dict[int, Any]:
         for number in [n for n in rest if not _was_judged(answers.get(n))]:
             answers |= _judged(table, {number: usable[number]}, "SUMMARY")
     rows = table.rows() if hold else 0
-    for number in hold:  # that is what holding in every row means
-        counts = {"element_count": rows, "unexpected_count": 0, "unexpected_percent": 0.0}
-        answers[number].result = {**counts, "partial_unexpected_list": []}
+    for number in hold:
+        answers[number].result = _what_holding_means(usable[number], rows)
     return answers
+
+
+def _tells_by_holding(expectation: Any) -> bool:
+    """Whether nothing more is to be asked where the expectation holds."""
+    return kind_of(expectation) in _OBSERVED or _on_rows(expectation)
 
 
 def _on_rows(expectation: Any) -> bool:
@@ -105,6 +115,15 @@ def _on_rows(expectation: Any) -> bool:
     return (hasattr(expectation, "map_metric") or kind_of(expectation) == ROWS_TO_HOLD) and getattr(
         expectation, "mostly", 1
     ) == 1
+
+
+def _what_holding_means(expectation: Any, rows: int) -> dict[str, Any]:
+    """What Great Expectations would say of an expectation that holds in a table of ``rows``."""
+    observed = _OBSERVED.get(kind_of(expectation))
+    if observed is not None:
+        return {"observed_value": observed(expectation)}
+    counts = {"element_count": rows, "unexpected_count": 0, "unexpected_percent": 0.0}
+    return {**counts, "partial_unexpected_list": []}
 
 
 def kind_of(expectation: Any) -> str:

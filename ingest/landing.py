@@ -31,7 +31,7 @@ from ingest.steps import reached
 
 EXACTLY = "="  # before a value of a scope that is no prefix
 _LONG_SCOPE = 200  # characters
-_BEGUN = ".begun-"
+_BEGUN, _JUDGED = ".begun-", ".judged"
 MANIFEST, VERDICT, WRITER = "manifest.json", "verdict.json", "writer.json"
 QUARANTINE, UNITS = "quarantine.parquet", "units.parquet"
 STATS = "stats"  # <STATS>-<who measured>-<number of the segment>.parquet
@@ -230,6 +230,15 @@ def write_verdict(landed: Landed, verdict: dict[str, Any]) -> None:
     """Keep the gate's answer beside the manifest, so that the warehouse can be rebuilt."""
     _write(landed.folder / VERDICT, json.dumps(verdict, indent=1))
     (landed.folder / WRITER).unlink(missing_ok=True)
+    with suppress(OSError):  # only spares somebody a look
+        (landed.folder.parents[1] / _JUDGED).touch()
+
+
+def judged_at(home: Path) -> int:
+    """When a load was judged last, nanoseconds since 1970; 0 where that is not known."""
+    with suppress(OSError):
+        return (home / "landing" / _JUDGED).stat().st_mtime_ns
+    return 0
 
 
 def is_abandoned(landed: Landed) -> bool:

@@ -166,8 +166,10 @@ def open_warehouse(home: Path, memory: str = DEFAULT_MEMORY) -> Iterator[duckdb.
 
 
 @contextmanager
-def open_memory(scratch: Path, memory: str = DEFAULT_MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection to an empty database in memory that spills into ``scratch``."""
+def open_memory(
+    scratch: Path | None, memory: str = DEFAULT_MEMORY
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to an empty database in memory that spills into ``scratch``, if anywhere."""
     connection = duckdb.connect(":memory:")
     try:
         _configure(connection, scratch, memory)
@@ -199,8 +201,8 @@ def _create(path: Path) -> None:
         connection.execute(f"attach {literal(str(path))} as made ({options})")
 
 
-def _configure(connection: duckdb.DuckDBPyConnection, home: Path, memory: str) -> None:
-    spill = str(home / ".spill")
+def _configure(connection: duckdb.DuckDBPyConnection, home: Path | None, memory: str) -> None:
+    spill = str(home / ".spill") if home else ""
     connection.execute(f"set memory_limit = {literal(memory)}")
     connection.execute(f"set temp_directory = {literal(spill)}")
     connection.execute("set enable_progress_bar = false")
@@ -215,10 +217,7 @@ def literal(text: str) -> str:
 
 
 def _bring_up_to_date(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    known = connection.execute(
-        "select count(*) from duckdb_tables() where schema_name = 'ledger' and table_name = 'meta'"
-    ).fetchone()
-    if known and known[0]:
+    with suppress(duckdb.CatalogException):  # a file that was just made
         found = connection.execute("select max(schema_version) from ledger.meta").fetchone()
         version = found[0] if found and found[0] else 0
         if version > SCHEMA_VERSION:

@@ -9,7 +9,7 @@ bytes of the source.
 import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,36 @@ def seal(contract: Contract, folder: Path, manifest: Manifest) -> Manifest:
     Raises WarehouseError when the disk refuses.
     """
     try:
-        return _seal(contract, folder, manifest)
+        with open_memory(folder) as connection:
+            return _seal(connection, contract, folder, manifest)
     except (*STORAGE_ERRORS, OSError) as error:
         raise _storage_failed(contract, manifest.load_id, error) from error
+
+
+class Sealer:
+    """Seals many small loads one after the other, by one DuckDB: it starts slower than it works.
+
+    Used by one thread. What does not fit in memory is sealed by a DuckDB of its own.
+    """
+
+    def __init__(self) -> None:
+        self._open = ExitStack()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def seal(self, contract: Contract, folder: Path, manifest: Manifest) -> Manifest:
+        """As the function ``seal``."""
+        if self._connection is None:
+            self._connection = self._open.enter_context(open_memory(None))
+        try:
+            return _seal(self._connection, contract, folder, manifest)
+        except (*STORAGE_ERRORS, OSError):  # which may have spoilt it
+            self.close()
+            return seal(contract, folder, manifest)
+
+    def close(self) -> None:
+        """Give its memory back; it may be used again."""
+        self._connection = None
+        self._open.close()
 
 
 @contextmanager
@@ -64,20 +91,21 @@ def _storage_failed(contract: Contract, load_id: str, error: Exception) -> Wareh
     )
 
 
-def _seal(contract: Contract, folder: Path, manifest: Manifest) -> Manifest:
-    with open_memory(folder) as connection:
-        duplicates = 0
-        if manifest.segments:
-            if contract.repeats == "forbidden":
-                duplicates = _take_out_repeats(connection, contract, folder, manifest)
-            profile = _measure(connection, contract, folder, manifest)
-        else:
-            pq.write_table(NO_UNITS, folder / UNITS)
-            profile = {}
-        refused = _refused_fingerprint(connection, folder) if manifest.rows_quarantined else ""
-        scope = manifest.scope
-        if manifest.segments and not scope and not manifest.replay_of:
-            scope = _scope(connection, contract, folder, manifest)
+def _seal(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, folder: Path, manifest: Manifest
+) -> Manifest:
+    duplicates = 0
+    if manifest.segments:
+        if contract.repeats == "forbidden":
+            duplicates = _take_out_repeats(connection, contract, folder, manifest)
+        profile = _measure(connection, contract, folder, manifest)
+    else:
+        pq.write_table(NO_UNITS, folder / UNITS)
+        profile = {}
+    refused = _refused_fingerprint(connection, folder) if manifest.rows_quarantined else ""
+    scope = manifest.scope
+    if manifest.segments and not scope and not manifest.replay_of:
+        scope = _scope(connection, contract, folder, manifest)
     return sealed(manifest, duplicates, refused, profile, scope)
 
 
@@ -99,7 +127,7 @@ def _take_out_repeats(
         return 0
     columns = _listed(names)
     connection.execute(
-        f"create temp table repeats as select _row from {rows} "
+        f"create or replace temp table repeats as select _row from {rows} "
         f"where hash({columns}) in (select h from suspects) "
         f"qualify row_number() over (partition by {columns} order by _row) > 1"
     )
@@ -144,7 +172,9 @@ def _measure(
     for name in manifest.segments:
         _measure_segment(connection, contract, folder / name)
     files = ", ".join(literal(str(folder / _stats(name))) for name in manifest.segments)
-    connection.execute(f"create temp table slices as select * from read_parquet([{files}])")
+    connection.execute(
+        f"create or replace temp table slices as select * from read_parquet([{files}])"
+    )
     pairs = ", ".join(f"{quote(name)} := {quote(name)}" for name in contract.revision.by)
     named = f"to_json(struct_pack({pairs}))::varchar" if by else "'{}'"
     connection.execute(

@@ -9,6 +9,7 @@ import os
 import secrets
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +24,37 @@ from warehouse.errors import WarehouseError
 
 _NOTING = threading.Lock()
 _LOADS = """
+with chosen as (select l.load_id from ledger.loads as l where {which}),
+noted as (
+    select d.load_id, min(d.decision_no) as no, d.decision, d.reason, d.decided_by,
+        strftime(d.decided_at, '%Y-%m-%dT%H:%M:%SZ') as noted_at, count(*) as slices
+    from ledger.decisions as d join chosen using (load_id)
+    group by d.load_id, d.decision, d.reason, d.decided_by, d.decided_at
+),
+told as (
+    select load_id, list({'no': no, 'decision': decision, 'reason': reason, 'by': decided_by,
+        'at': noted_at, 'slices': slices} order by no) as decisions
+    from noted group by load_id
+),
+its_units as (select u.unit_id, u.load_id from ledger.units as u join chosen using (load_id)),
+standing as (
+    select unit_id, arg_max(d.decision, d.decision_no) = 'accepted' as is_in_force
+    from ledger.decisions as d join its_units using (unit_id)
+    where d.decision_no <= {last} group by unit_id
+),
+counted as (
+    select load_id, count(*) filter (is_in_force) as slices_in_force, count(*) as slices
+    from its_units left join standing using (unit_id) group by load_id
+)
 select l.load_id, l.dataset, l.origin, l.source_sha256, l.contract_identity, l.rows_read,
     l.rows_landed, l.rows_quarantined, l.rows_duplicate, l.replay_of, l.drift,
     l.quarantine_fingerprint,
-    strftime(l.landed_at, '%Y-%m-%dT%H:%M:%SZ') as landed_at,
-    (select list({'no': g.no, 'decision': g.decision, 'reason': g.reason, 'by': g.by,
-        'at': g.noted_at, 'slices': g.slices} order by g.no)
-     from (
-        select min(d.decision_no) as no, d.decision, d.reason, d.decided_by as by,
-            strftime(d.decided_at, '%Y-%m-%dT%H:%M:%SZ') as noted_at, count(*) as slices
-        from ledger.decisions as d where d.load_id = l.load_id
-        group by d.decision, d.reason, d.decided_by, d.decided_at
-     ) as g) as decisions,
-    (select count(*) from ledger.current_units(l.dataset, {last}) as c
-        join ledger.units as u using (unit_id) where u.load_id = l.load_id) as slices_in_force,
-    (select count(*) from ledger.units as u where u.load_id = l.load_id) as slices
+    strftime(l.landed_at, '%Y-%m-%dT%H:%M:%SZ') as landed_at, t.decisions,
+    coalesce(c.slices_in_force, 0) as slices_in_force, coalesce(c.slices, 0) as slices
 from ledger.loads as l
-where {which}
+join chosen using (load_id)
+left join told as t using (load_id)
+left join counted as c using (load_id)
 """
 
 
@@ -110,9 +125,11 @@ def known_loads(home: Path) -> set[str]:
     return {path.stem for path in (home / "ops" / "loads").glob("*/*.json")}
 
 
-def is_known(home: Path, dataset: str, load_id: str) -> bool:
-    """True when a load has a decision."""
-    return (home / "ops" / "loads" / dataset / f"{load_id}.json").is_file()
+def decided_at(home: Path, dataset: str, load_id: str) -> float | None:
+    """When a load's newest decision was noted, in seconds since 1970; None without one."""
+    with suppress(FileNotFoundError):
+        return (home / "ops" / "loads" / dataset / f"{load_id}.json").stat().st_mtime
+    return None
 
 
 def loads(home: Path, dataset: str | None = None) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from ingest.steps import reached
 from ingest.streams.landing import Messages, write_batch
 from ingest.streams.positions import following, part_of
 from warehouse import side
-from warehouse.seal import seal
+from warehouse.seal import Sealer
 
 
 @dataclass(frozen=True)
@@ -29,23 +29,23 @@ class Batch:
         """Per partition the position after it."""
         return following(part_of(self.landed.manifest.stream).spans)
 
-    def state(self, home: Path) -> str:
-        """``waiting``, ``decided``, or ``gone``: another consumer was faster."""
+    def decided_at(self, home: Path) -> float | None:
+        """When it was decided, in seconds since 1970; None while it is not."""
         m = self.landed.manifest
-        if side.is_known(home, m.dataset, m.load_id):
-            return "decided"
-        if self.landed.folder.is_dir():
-            return "waiting"
-        return "decided" if side.is_known(home, m.dataset, m.load_id) else "gone"
+        return side.decided_at(home, m.dataset, m.load_id)
+
+    def is_gone(self, home: Path) -> bool:
+        """True when it is undecided and no longer there: another consumer was faster."""
+        return not self.landed.folder.is_dir() and self.decided_at(home) is None
 
 
-def land(settings: Settings, contract: Contract, messages: Messages) -> Landed:
+def land(settings: Settings, contract: Contract, messages: Messages, sealer: Sealer) -> Landed:
     """Decode, cast, write and seal a micro-batch; raises StorageFailed, CountsDisagree."""
     place = Workplace(settings.home / "landing", contract.dataset)
     try:
         manifest = write_batch(contract, messages, place)
         reached("stream.written")
-        landed = place.publish(seal(contract, place.folder, manifest))
+        landed = place.publish(sealer.seal(contract, place.folder, manifest))
     except BaseException:
         place.discard()
         raise

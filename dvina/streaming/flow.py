@@ -24,15 +24,17 @@ from expectations.gate import warm
 from ingest.contract import Contract
 from ingest.errors import StorageFailed
 from ingest.landing import Landed
+from ingest.streams.landing import Messages
 from ingest.streams.topics import Standing, TopicReader
 from warehouse import positions
 from warehouse.database import open_warehouse
 from warehouse.errors import LockTimeout, WarehouseError
 from warehouse.lock import writer_lock
+from warehouse.seal import Sealer
 
 _log = logging.getLogger(__name__)
 _MOST_AT_ONCE = 10_000
-_POLL_S = 0.05
+_POLL_S, _LEAST_POLL_S = 0.05, 0.002
 _LOOK_S = 0.05
 _LOCK_S = 2.0  # for reading the position; else what was noted aside will do
 _LAST_S = 8.0  # for what was read, when the service stops
@@ -69,6 +71,7 @@ class Flow:
         self._settings, self._metrics, self._wake = settings, metrics, wake_committer
         self._reader: TopicReader | None = None
         self._lander = ThreadPoolExecutor(1, thread_name_prefix="dvina-land")
+        self._sealer = Sealer()  # the lander's
         self._judge = ThreadPoolExecutor(1, thread_name_prefix="dvina-judge")
         self._landing: deque[_Landing] = deque()
         self._waiting: deque[Batch] = deque()
@@ -103,6 +106,7 @@ class Flow:
         finally:
             reader.close()
             self._lander.shutdown(cancel_futures=True)
+            self._sealer.close()
             self._judge.shutdown(cancel_futures=True)
 
     def _turn(self, reader: TopicReader) -> int:
@@ -110,7 +114,7 @@ class Flow:
         self.beat = time.time()
         came = 0
         if self._may_read(reader):
-            came = reader.poll(_MOST_AT_ONCE, _POLL_S)
+            came = reader.poll(_MOST_AT_ONCE, self._until_due(reader))
         else:
             reader.pause(on=True)
             came = reader.poll(1, _POLL_S)
@@ -151,6 +155,12 @@ class Flow:
             or reader.held_bytes() >= self.stream.batch_bytes
         )
 
+    def _until_due(self, reader: TopicReader) -> float:
+        """Seconds to wait for messages at most, so that no batch waits longer than it should."""
+        if not reader.held:
+            return _POLL_S
+        return min(max(self.stream.batch_age_s - age(self._read_at), _LEAST_POLL_S), _POLL_S)
+
     def _hand_over(self, reader: TopicReader) -> None:
         newest = reader.newest_at()
         messages = reader.take(with_keys=self.stream.key is not None)
@@ -160,8 +170,8 @@ class Flow:
         self._landing.append(_Landing(future, reader.generation, self._read_at, newest))
         self._read_at = 0.0
 
-    def _land_and_judge(self, messages: object) -> Landed:
-        landed = land(self._settings, self.contract, messages)  # type: ignore[arg-type]
+    def _land_and_judge(self, messages: Messages) -> Landed:
+        landed = land(self._settings, self.contract, messages, self._sealer)
         return self._judge.submit(self._judged, landed).result()
 
     def _judged(self, landed: Landed) -> Landed:
@@ -184,12 +194,13 @@ class Flow:
             return
         self._looked = time.monotonic()
         while self._waiting:
-            state = self._waiting[0].state(self._settings.home)
-            if state == "waiting":
+            batch, home = self._waiting[0], self._settings.home
+            decided_at = batch.decided_at(home)
+            if decided_at is None and not batch.is_gone(home):
                 break
-            batch = self._waiting.popleft()
-            if state == "decided":
-                self._note_decided(reader, batch)
+            self._waiting.popleft()
+            if decided_at is not None:
+                self._note_decided(reader, batch, decided_at)
             elif batch.generation == reader.generation:
                 _log.warning("%s was overtaken: read again", batch.landed.manifest.origin)
                 self._metrics.overtaken.labels(self.contract.dataset).inc()
@@ -203,12 +214,12 @@ class Flow:
         self._read_at = 0.0
         reader.read_again()
 
-    def _note_decided(self, reader: TopicReader, batch: Batch) -> None:
+    def _note_decided(self, reader: TopicReader, batch: Batch, at: float) -> None:
         m, name = batch.landed.manifest, self.contract.dataset
         self.rows_committed += m.rows_landed
         self._metrics.rows.labels(name).inc(m.rows_landed)
         self._metrics.quarantined.labels(name).inc(m.rows_quarantined)
-        self._metrics.latency.labels(name).observe(age(batch.read_at))
+        self._metrics.latency.labels(name).observe(at - batch.read_at)
         self._metrics.newest.labels(name).set(batch.newest_at)
         self._committed |= batch.following
         reader.show_committed(batch.following)

@@ -27,6 +27,7 @@ _FETCH = {
     "fetch.wait.max.ms": 50,
     "queued.max.messages.kbytes": 32 * 1024,
     "queued.min.messages": 50_000,
+    "topic.metadata.refresh.interval.ms": 30_000,  # a partition that was added is read so soon
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from expectations import validation
 from expectations.gate import LoadFacts, judge
 from expectations.report import CheckResult, Report
 from ingest.contract import dataset_names, load_contract
@@ -44,6 +45,19 @@ def test_a_good_load_passes_every_rule_and_none_raises(contract: MakeContract, l
     assert broken(report) == []
     assert report.outcome == "passed"
     assert report.contract_identity == contract().identity
+
+
+def test_what_is_said_of_rules_that_hold_is_what_great_expectations_says_in_full(
+    contract: MakeContract, land: Land, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = {"unexpected_rows_query": "select * from {batch} where value_usd < 0"}
+    described = contract(rules=hand_written("unexpected_rows_expectation", query))
+    segments = land({}, {"flow_code": "M"}, AT_BOUND)
+    short = judge(described, "L1", segments, landed(3)).results
+    monkeypatch.setattr(validation, "_tells_by_holding", lambda _: False)
+    assert judge(described, "L1", segments, landed(3)).results == short
+    kinds = {"by_hand", "rows_as_counted", "columns_as_in_contract", "key_unique"}
+    assert kinds <= {r.rule for r in short if r.outcome == "passed"}
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from ingest.streams.positions import Span, StreamPart
 from tests.streams.broker import DATASET, Broker, declaration, send, topic
 from tests.streams.conftest import Streaming
 from warehouse.lock import writer_lock
+from warehouse.seal import Sealer
 
 
 def _messages(start: int, end: int, topic_id: str = "one", epoch: int = 1) -> Messages:
@@ -29,7 +30,7 @@ def _messages(start: int, end: int, topic_id: str = "one", epoch: int = 1) -> Me
 
 def _land(streaming: Streaming, messages: Messages) -> str:
     contract = load_contract(DATASET)
-    landed = land(streaming.settings, contract, messages)
+    landed = land(streaming.settings, contract, messages, Sealer())
     assert judge(contract, landed) == "passed"
     return landed.manifest.load_id
 

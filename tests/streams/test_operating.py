@@ -22,6 +22,7 @@ from ingest.streams.positions import Span, StreamPart
 from tests.streams.broker import DATASET, Broker, declaration, send
 from tests.streams.conftest import Streaming
 from warehouse.database import open_warehouse
+from warehouse.seal import Sealer
 
 
 def _get(port: int, path: str) -> tuple[int, str]:
@@ -74,7 +75,7 @@ def test_refused_messages_are_driven_again_when_the_contract_is_mended(
     ]
     part = StreamPart("customs.declarations", "one", 1, (Span(0, 0, 5),))
     messages = Messages(part, payloads, np.zeros(5, np.int64), np.arange(5))
-    judge(load_contract(DATASET), land(settings, load_contract(DATASET), messages))
+    judge(load_contract(DATASET), land(settings, load_contract(DATASET), messages, Sealer()))
     pipeline.commit(settings)
     path = contracts / f"{DATASET}.yml"
     document = yaml.safe_load(path.read_text("utf-8"))
