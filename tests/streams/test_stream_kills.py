@@ -26,6 +26,7 @@ from warehouse import positions, side
 from warehouse.backup import rebuild
 from warehouse.database import open_warehouse
 from warehouse.lock import writer_lock
+from warehouse.seal import Sealer
 
 ON_THE_WAY = tuple(
     step for step in STEPS if step.split(".")[0] in ("stream", "gate", "commit")
@@ -52,9 +53,10 @@ def consumer(home: Path, step: int = 20, end: int = COUNT) -> Callable[[], int]:
         with writer_lock(home, 20), open_warehouse(home) as connection:
             told = positions.standing(connection, DATASET)
         start = told[topic]["next"]["0"] if told else 0
+        sealer = Sealer()
         for at in range(start, end, step):
             span = Span(0, at, min(at + step, end))
-            judge(contract, land(settings, contract, _messages(span)))
+            judge(contract, land(settings, contract, _messages(span), sealer))
             pipeline.commit(settings)
         return start
 
