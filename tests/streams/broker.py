@@ -16,13 +16,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from ingest.contract import load_contract
 
 DATASET = "customs_declarations"
 SESSION_MS = 3000
+_QUIET_S = 20.0  # after which a broker has no more messages, though its log ends further on
 
 
 class Broker:
@@ -167,6 +168,26 @@ def declaration(number: int, **changes: Any) -> dict[str, Any]:
         "declarant_name": "Nobody Known",
         **changes,
     }
+
+
+def held(broker: Broker, partitions: int) -> list[tuple[int, int]]:
+    """Partition and offset of every message that the broker hands out, read by a bare client."""
+    consumer = Consumer({"bootstrap.servers": broker.address, "group.id": "bare", "log_level": 0})
+    ends = {
+        p: consumer.get_watermark_offsets(TopicPartition(topic(), p), timeout=30)[1]
+        for p in range(partitions)
+    }
+    consumer.assign([TopicPartition(topic(), p, 0) for p in range(partitions)])
+    found, quiet_since = list[tuple[int, int]](), time.monotonic()
+    reached = dict.fromkeys(ends, 0)
+    while reached != ends and time.monotonic() - quiet_since < _QUIET_S:
+        for message in consumer.consume(1_000, timeout=1):
+            assert message.error() is None, message.error()
+            found.append((message.partition(), message.offset()))
+            reached[message.partition()] = message.offset() + 1
+            quiet_since = time.monotonic()
+    consumer.close()
+    return found
 
 
 def send(broker: Broker, *payloads: dict[str, Any] | bytes | None, partition: int = -1) -> None:
