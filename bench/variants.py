@@ -75,7 +75,7 @@ def ours_load(spec: Spec, out: Measured) -> None:
     for module, name, lap in (
         (pipeline.archive, "_copy", "fetch"),  # beside the reading
         (pipeline.segments, "write_segments", "segments"),
-        (pipeline, "seal", "seal"),
+        (pipeline.Sealer, "seal", "seal"),
         (pipeline, "judge_landed", "gate"),
         (pipeline, "commit_pending", "commit"),
         (commit, "in_transaction", "transaction"),
@@ -219,7 +219,7 @@ def ours_answers(spec: Spec, out: Measured) -> None:
     _clock(Comtrade, "fetch", "fetch", out)
     for module, name, lap in (
         (pipeline.segments, "write_segments", "segments"),
-        (pipeline, "seal", "seal"),
+        (pipeline.Sealer, "seal", "seal"),
         (pipeline, "commit_pending", "commit"),
     ):
         _clock(module, name, lap, out)

@@ -5,7 +5,7 @@ seal, without a decision. What a killed process left behind is taken up by the n
 """
 
 import getpass
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
@@ -27,7 +27,7 @@ from warehouse.commit import commit_pending, pending
 from warehouse.database import open_warehouse
 from warehouse.errors import LockTimeout, UnknownLoad
 from warehouse.lock import writer_lock
-from warehouse.seal import measuring, seal
+from warehouse.seal import Sealer
 
 _POLL_S = 0.25
 
@@ -201,12 +201,13 @@ def _land(
 ) -> tuple[Landed, str | None]:
     try:
         source = open_source(contract, fetching.path, fetching.origin)
-        with measuring(contract, place.folder, place.load_id) as closed:
-            manifest = segments.write_segments(
-                contract, source, fetching, place, scope, closed, within
-            )
-        reached("ingest.fetched")
-        manifest = seal(contract, place.folder, manifest)
+        with closing(Sealer(place.folder)) as sealer:
+            with sealer.measuring(contract, place.load_id) as closed:
+                manifest = segments.write_segments(
+                    contract, source, fetching, place, scope, closed, within
+                )
+            reached("ingest.fetched")
+            manifest = sealer.seal(contract, place.folder, manifest)
         _check_counts(manifest)
         return place.publish(manifest), None
     except (SourceRefused, CountsDisagree) as error:

@@ -65,6 +65,8 @@ def cast_column(
 def _distinct(indices: pa.Array, words: pa.Array) -> pa.DictionaryArray:
     """A dictionary of distinct words without null, which casting may have made equal or null."""
     encoded = words.dictionary_encode()
+    if len(encoded.dictionary) == len(words):  # they are distinct as they stand
+        return pa.DictionaryArray.from_arrays(indices, words)
     return pa.DictionaryArray.from_arrays(encoded.indices.take(indices), encoded.dictionary)
 
 

@@ -37,21 +37,44 @@ def seal(contract: Contract, folder: Path, manifest: Manifest) -> Manifest:
 
 
 class Sealer:
-    """Seals many small loads one after the other, by one DuckDB: it starts slower than it works.
+    """Measures and seals loads one after the other by one DuckDB: it starts slower than it works.
 
-    Used by one thread. What does not fit in memory is sealed by a DuckDB of its own.
+    Used for one load at a time. It spills into ``spill``; without that, what does not fit in
+    memory is sealed by a DuckDB of its own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, spill: Path | None = None) -> None:
+        self._spill = spill
         self._open = ExitStack()
         self._connection: duckdb.DuckDBPyConnection | None = None
 
+    @contextmanager
+    def measuring(self, contract: Contract, load_id: str) -> Iterator[Callable[[Path], None]]:
+        """Takes segments that are whole, to measure and flush them beside the body's own work.
+
+        ``seal`` then finds them measured. Raises WarehouseError when the disk refuses.
+        """
+        connection = self._opened()
+        connection.execute("set threads = 1")  # a segment is small, and others work beside it
+        with ThreadPoolExecutor(1, "dvina-measure") as pool:
+            waiting = []
+            measure = partial(_measure_segment, connection, contract)
+            try:
+                yield lambda segment: waiting.append(pool.submit(measure, segment))
+                try:
+                    for measured in waiting:
+                        measured.result()
+                except (*STORAGE_ERRORS, OSError) as error:
+                    raise _storage_failed(contract, load_id, error) from error
+            finally:
+                for measured in waiting:
+                    measured.cancel()
+        connection.execute("reset threads")
+
     def seal(self, contract: Contract, folder: Path, manifest: Manifest) -> Manifest:
         """As the function ``seal``."""
-        if self._connection is None:
-            self._connection = self._open.enter_context(open_memory(None))
         try:
-            return _seal(self._connection, contract, folder, manifest)
+            return _seal(self._opened(), contract, folder, manifest)
         except (*STORAGE_ERRORS, OSError):  # which may have spoilt it
             self.close()
             return seal(contract, folder, manifest)
@@ -61,27 +84,10 @@ class Sealer:
         self._connection = None
         self._open.close()
 
-
-@contextmanager
-def measuring(contract: Contract, folder: Path, load_id: str) -> Iterator[Callable[[Path], None]]:
-    """Takes segments that are whole, to measure and flush them beside the body's own work.
-
-    ``seal`` then finds them measured. Raises WarehouseError when the disk refuses.
-    """
-    with open_memory(folder) as connection, ThreadPoolExecutor(1, "dvina-measure") as pool:
-        connection.execute("set threads = 1")  # a segment is small, and others work beside it
-        waiting = []
-        measure = partial(_measure_segment, connection, contract)
-        try:
-            yield lambda segment: waiting.append(pool.submit(measure, segment))
-            try:
-                for measured in waiting:
-                    measured.result()
-            except (*STORAGE_ERRORS, OSError) as error:
-                raise _storage_failed(contract, load_id, error) from error
-        finally:
-            for measured in waiting:
-                measured.cancel()
+    def _opened(self) -> duckdb.DuckDBPyConnection:
+        if self._connection is None:
+            self._connection = self._open.enter_context(open_memory(self._spill))
+        return self._connection
 
 
 def _storage_failed(contract: Contract, load_id: str, error: Exception) -> WarehouseError:

@@ -1,13 +1,38 @@
 """Blocks of a text, read just where they stay: neither joined nor cut by copying."""
 
 import io
+import weakref
 
 import numpy as np
 
+_SPARE = 256 * 1024  # bytes: what is left of a text before a block is mostly less
 
-def longer(rest: memoryview, stream: io.BufferedIOBase, size: int) -> memoryview:
+
+class Room:
+    """Memory for blocks that is used again once nothing looks at a block any more.
+
+    Fresh memory is cleared by the system page by page, which takes longer than to read into it.
+    """
+
+    def __init__(self) -> None:
+        self._free: list[bytearray] = []
+
+    def of(self, size: int) -> memoryview:
+        """So many bytes, whatever stands in them."""
+        memory = self._free.pop() if self._free else bytearray()
+        if len(memory) < size:
+            memory = bytearray(size + _SPARE)
+        view = np.frombuffer(memory, np.uint8)  # all that looks at the block holds it
+        weakref.finalize(view, self._free.append, memory)
+        return view.data[:size]
+
+
+def longer(
+    rest: memoryview, stream: io.BufferedIOBase, size: int, room: Room | None = None
+) -> memoryview:
     """What is left of a text and up to ``size`` bytes that follow it, in one place."""
-    text = np.empty(len(rest) + size, np.uint8).data
+    needed = len(rest) + size
+    text = room.of(needed) if room else np.empty(needed, np.uint8).data
     text[: len(rest)] = rest
     end = len(rest)
     while end < len(text) and (count := stream.readinto(text[end:])):

@@ -27,7 +27,7 @@ from ingest.errors import IngestError, SourceRefused
 from ingest.lookups import digest
 from ingest.records import RecordCounter
 from ingest.sources import Kind, Malformed, Part, RawBatch, Recurring
-from ingest.sources.blocks import longer, without_first_line
+from ingest.sources.blocks import Room, longer, without_first_line
 from ingest.sources.layout import HEADER_BYTES, TRAILING, read_layout
 from ingest.sources.runs import end_of_run
 
@@ -113,8 +113,9 @@ class DelimitedText:
             yield from self._cut(stream)
 
     def _cut(self, stream: io.BufferedIOBase) -> Iterator[tuple[memoryview, int, bool]]:
+        room = Room()
         rest, offset, run = memoryview(b""), 0, 0  # offsets in the text: of what is next, of a run
-        while len(text := longer(rest, stream, BLOCK_BYTES)) > len(rest):
+        while len(text := longer(rest, stream, BLOCK_BYTES, room)) > len(rest):
             self._counter.feed(text[len(rest) :])
             base = offset - len(rest)
             offset = base + len(text)
