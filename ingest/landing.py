@@ -69,7 +69,7 @@ class Manifest:
     # Column -> what it was cut to: prefixes, and whole values where EXACTLY stands before them.
     scope: dict[str, list[str]] = field(default_factory=dict)
     profile: dict[str, Any] = field(default_factory=dict)
-    # Segment -> key of the run that it holds, its rows, sha256 of the segment.
+    # Segment -> key of the run that it holds, its rows, digest of the segment.
     runs: dict[str, list[Any]] = field(default_factory=dict)
     # What the load holds of a topic (ingest.streams.positions.StreamPart); empty for files.
     stream: dict[str, Any] = field(default_factory=dict)
@@ -189,7 +189,7 @@ class Known:
 
     path: Path
     rows: int
-    sha256: str
+    digest: str
 
     @property
     def companions(self) -> tuple[Path, ...]:

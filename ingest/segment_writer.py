@@ -5,7 +5,6 @@ a run may be taken over from an earlier load. A few batches wait to be written w
 on, and whoever wants to look at segments is told of each, by another thread, once it is whole.
 """
 
-import hashlib
 import os
 import shutil
 from collections import deque
@@ -17,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from blake3 import blake3
 
 from ingest.casting import QUARANTINE_SCHEMA
 from ingest.contract import Contract
@@ -25,6 +25,7 @@ from ingest.steps import reached
 
 SEGMENT_ROWS = 1_000_000
 ROW_GROUP_ROWS = 122_880
+_PIECE = 1024**2  # bytes
 _DIGITS = 18  # that 64 bits hold
 BATCHES_WAITING = 1  # and the one that is written; more only hold memory
 Closed = Callable[[Path], None]  # is told of a segment that is whole
@@ -93,7 +94,7 @@ class SegmentWriter:
         self._settle()
         name = self._next_name()
         try:
-            if _sha256(known.path) != known.sha256:
+            if _digest(known.path) != known.digest:
                 return False
             _link(known.path, self._folder / name)
         except FileNotFoundError:
@@ -103,7 +104,7 @@ class SegmentWriter:
             _, who, _ = measured.stem.rsplit("-", 2)
             with suppress(OSError):
                 _link(measured, self._folder / f"{STATS}-{who}-{_number(name)}.parquet")
-        self.runs[name] = [key, known.rows, known.sha256]
+        self.runs[name] = [key, known.rows, known.digest]
         self.landed += known.rows
         self._tell(name)
         return True
@@ -127,7 +128,7 @@ class SegmentWriter:
     def _end(self, writer: pq.ParquetWriter, name: str, key: str, rows: int) -> None:
         writer.close()
         if key:
-            self.runs[name] = [key, rows, _sha256(self._folder / name)]
+            self.runs[name] = [key, rows, _digest(self._folder / name)]
         self._tell(name)
 
     def _tell(self, name: str) -> None:
@@ -167,9 +168,12 @@ def _number(name: str) -> str:
     return name.removeprefix("segment-").removesuffix(".parquet")
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _digest(path: Path) -> str:
+    digest = blake3()
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def _link(source: Path, target: Path) -> None:

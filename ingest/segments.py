@@ -4,7 +4,6 @@ Memory is three runs of records: one is written while the next is cast and a thi
 is wrong with a whole source (types, scope, counts) is found here and refuses it.
 """
 
-import hashlib
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from blake3 import blake3
 
 from ingest.archive import Fetched, Fetching
 from ingest.casting import QUARANTINE_SCHEMA, CastBatch, cast_batch
@@ -155,12 +155,12 @@ def _runs_ahead(
 def _runs(parts: Iterator[Part]) -> Iterator[_Run]:
     """Group parts into runs; parts that are not known again go together as they come."""
     run: list[Part] = []
-    digest = hashlib.sha256()
+    digest = blake3()
     for part in parts:
         run.append(part)
         if isinstance(part, Recurring):
             if len(run) == 1:
-                digest = hashlib.sha256(f"{part.first} {part.like}".encode())
+                digest = blake3(f"{part.first} {part.like}".encode())
             digest.update(part.content)
             if part.closes:
                 yield _Run(tuple(run), digest.hexdigest())
