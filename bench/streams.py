@@ -44,10 +44,11 @@ def broker_with(count: int) -> Iterator[Broker]:
 
 
 def limit_stream(spec: Spec, out: Measured) -> None:
-    """Consume every message and parse its JSON, nothing else."""
+    """Consume every message and parse its JSON, nothing else; ``client`` is how it is set."""
     from confluent_kafka import Consumer, TopicPartition
 
-    consumer = Consumer({"bootstrap.servers": spec["brokers"], "group.id": f"bare-{os.getpid()}"})
+    told = {"bootstrap.servers": spec["brokers"], "group.id": f"bare-{os.getpid()}"}
+    consumer = Consumer(told | spec.get("client", {}))
     consumer.assign([TopicPartition(topic(), p, 0) for p in range(PARTITIONS)])
     messages = consumer.consume(1, timeout=30)
     begun, cpu = time.perf_counter(), time.process_time()

@@ -24,7 +24,6 @@ from expectations.gate import warm
 from ingest.contract import Contract
 from ingest.errors import StorageFailed
 from ingest.landing import Landed
-from ingest.streams.landing import Messages
 from ingest.streams.topics import Standing, TopicReader
 from warehouse import positions
 from warehouse.database import open_warehouse
@@ -166,15 +165,13 @@ class Flow:
         messages = reader.take(with_keys=self.stream.key is not None)
         if messages is None:
             return
-        future = self._lander.submit(self._land_and_judge, messages)
-        self._landing.append(_Landing(future, reader.generation, self._read_at, newest))
+        landing = self._lander.submit(land, self._settings, self.contract, messages, self._sealer)
+        judging = self._judge.submit(self._judged, landing)
+        self._landing.append(_Landing(judging, reader.generation, self._read_at, newest))
         self._read_at = 0.0
 
-    def _land_and_judge(self, messages: Messages) -> Landed:
-        landed = land(self._settings, self.contract, messages, self._sealer)
-        return self._judge.submit(self._judged, landed).result()
-
-    def _judged(self, landed: Landed) -> Landed:
+    def _judged(self, landing: "Future[Landed]") -> Landed:
+        landed = landing.result()
         judge(self.contract, landed)
         self._wake()
         return landed

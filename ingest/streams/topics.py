@@ -25,6 +25,7 @@ _ASK_S = 10.0
 _LOOK_S = 2.0
 _FETCH = {
     "fetch.wait.max.ms": 50,
+    "fetch.queue.backoff.ms": 20,  # how long it rests when its queue is full: a second by default
     "queued.max.messages.kbytes": 32 * 1024,
     "queued.min.messages": 50_000,
     "topic.metadata.refresh.interval.ms": 30_000,  # a partition that was added is read so soon
