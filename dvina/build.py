@@ -43,6 +43,7 @@ from warehouse.tables import ensure_tables
 RESTATED = "source:accepted.revisions+"  # what any load may have restated
 LEFT_OUT = ("unit_test",)  # they prove the models, not the data, and run in the project's tests
 _PAUSE_S, _LOOK_AFTER = 0.02, 10  # pauses after which it looks though nothing was judged
+_AGAIN = -1  # no moment at which a load was judged
 _log = logging.getLogger(__name__)
 
 
@@ -205,6 +206,7 @@ def _committing(settings: Settings, connection: duckdb.DuckDBPyConnection) -> It
                 except duckdb.TransactionException as error:
                     # dbt changed the catalogue in the same moment: the next round commits it.
                     _log.info("commit put off: %s", error)
+                    judged = _AGAIN
                 except Exception:
                     _log.exception("a load could not be committed beside the build; it is kept")
 
