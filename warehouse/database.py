@@ -208,6 +208,7 @@ def _configure(connection: duckdb.DuckDBPyConnection, home: Path | None, memory:
     connection.execute("set enable_progress_bar = false")
     connection.execute("set preserve_insertion_order = false")  # it costs memory; nothing needs it
     connection.execute("set write_buffer_row_group_count = 1")  # more are not written faster
+    connection.execute("set enable_external_file_cache = false")  # what was landed is read once
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set autoinstall_known_extensions = false")
 

@@ -55,3 +55,15 @@ def test_a_load_that_cannot_be_sealed_leaves_the_next_ones_alone(home: Path) -> 
     assert sealer.seal(contract, folder, manifest).rows_landed == len(GOOD)
     assert list(folder.glob(f"{STATS}-*"))
     sealer.close()
+
+
+def test_a_sealer_keeps_nothing_of_the_loads_it_has_sealed(home: Path) -> None:
+    contract, sealer = toy(home / "contracts"), Sealer()
+    held = []
+    for _ in range(12):
+        sealer.seal(contract, *_written(contract, home, *GOOD))
+        told = sealer._opened().execute("select tag, memory_usage_bytes from duckdb_memory()")
+        held.append(dict(told.fetchall()))
+    assert "EXTERNAL_FILE_CACHE" in held[-1]
+    assert held[-1] == held[3]
+    sealer.close()
