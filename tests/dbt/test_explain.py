@@ -23,6 +23,7 @@ from tests.conftest import SAMPLES
 from tests.dbt.conftest import Marts, built
 from tests.streams.broker import declaration
 from warehouse.lock import writer_lock
+from warehouse.seal import Sealer
 
 PAIRS = "BLR-RUS,DEU-RUS"
 LOANS = ("loans_ids_flows", "loans_register", "loans_worldbank_statements")
@@ -81,7 +82,7 @@ def declared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         payloads = [json.dumps(item).encode() for item in items]
         part = StreamPart("customs.declarations", "one", 1, (Span(0, start, end),))
         where = np.zeros(len(items), np.int64), np.arange(start, end)
-        landed = land(settings, contract, Messages(part, payloads, *where))
+        landed = land(settings, contract, Messages(part, payloads, *where), Sealer())
         assert judge(contract, landed) == "passed"
         pipeline.commit(settings)
         start = end
