@@ -195,7 +195,7 @@ def _committing(settings: Settings, connection: duckdb.DuckDBPyConnection) -> It
 
     def work() -> None:
         with connection.cursor() as cursor:
-            judged, pauses = landing.judged_at(settings.home), 0
+            judged, pauses, put_off = landing.judged_at(settings.home), 0, False
             while not done.wait(_PAUSE_S):
                 pauses += 1
                 before, judged = judged, landing.judged_at(settings.home)
@@ -203,10 +203,11 @@ def _committing(settings: Settings, connection: duckdb.DuckDBPyConnection) -> It
                     continue
                 try:
                     commit_pending(cursor, settings.home, load_contract, beside_build=True)
+                    put_off = False
                 except duckdb.TransactionException as error:
-                    # dbt changed the catalogue in the same moment: the next round commits it.
+                    # dbt changed the catalogue in the same moment: once more at once, then later.
                     _log.info("commit put off: %s", error)
-                    judged = _AGAIN
+                    judged, put_off = judged if put_off else _AGAIN, True
                 except Exception:
                     _log.exception("a load could not be committed beside the build; it is kept")
 

@@ -1,4 +1,4 @@
-"""Opens a table of a DuckDB file to Great Expectations, read only, and closes everything again.
+"""Opens a table of a DuckDB file to Great Expectations and closes everything again.
 
 Great Expectations talks to DuckDB by SQLAlchemy. It gives a connection back before it fetches,
 and a rollback at that moment would drop DuckDB's pending result: so nothing is rolled back.

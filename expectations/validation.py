@@ -33,7 +33,7 @@ _MAX_COLUMNS = 6  # of a row that is shown when its rule names none
 # What is observed where such an expectation holds.
 _OBSERVED: Mapping[str, Callable[[Any], Any]] = {
     "expect_table_row_count_to_equal": lambda e: e.value,
-    "expect_table_columns_to_match_ordered_list": lambda e: list(e.column_list),
+    "expect_table_columns_to_match_ordered_list": lambda e: list(e.column_list or ()),
     UNEXPECTED_ROWS: lambda _: 0,
 }
 _BIND = re.compile(r"(?<![:\w\\]):(?=\w)")

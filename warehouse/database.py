@@ -166,10 +166,8 @@ def open_warehouse(home: Path, memory: str = DEFAULT_MEMORY) -> Iterator[duckdb.
 
 
 @contextmanager
-def open_memory(
-    scratch: Path | None, memory: str = DEFAULT_MEMORY
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection to an empty database in memory that spills into ``scratch``, if anywhere."""
+def open_memory(scratch: Path, memory: str = DEFAULT_MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to an empty database in memory that spills into ``scratch``."""
     connection = duckdb.connect(":memory:")
     try:
         _configure(connection, scratch, memory)
@@ -201,8 +199,8 @@ def _create(path: Path) -> None:
         connection.execute(f"attach {literal(str(path))} as made ({options})")
 
 
-def _configure(connection: duckdb.DuckDBPyConnection, home: Path | None, memory: str) -> None:
-    spill = str(home / ".spill") if home else ""
+def _configure(connection: duckdb.DuckDBPyConnection, home: Path, memory: str) -> None:
+    spill = str(home / ".spill")
     connection.execute(f"set memory_limit = {literal(memory)}")
     connection.execute(f"set temp_directory = {literal(spill)}")
     connection.execute("set enable_progress_bar = false")

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -39,8 +40,7 @@ def seal(contract: Contract, folder: Path, manifest: Manifest) -> Manifest:
 class Sealer:
     """Measures and seals loads one after the other by one DuckDB: it starts slower than it works.
 
-    Used for one load at a time. It spills into ``spill``; without that, what does not fit in
-    memory is sealed by a DuckDB of its own.
+    Used for one load at a time. It spills into ``spill``, or a temporary directory of its own.
     """
 
     def __init__(self, spill: Path | None = None) -> None:
@@ -75,9 +75,9 @@ class Sealer:
         """As the function ``seal``."""
         try:
             return _seal(self._opened(), contract, folder, manifest)
-        except (*STORAGE_ERRORS, OSError):  # which may have spoilt it
-            self.close()
-            return seal(contract, folder, manifest)
+        except (*STORAGE_ERRORS, OSError) as error:
+            self.close()  # it may be spoilt
+            raise _storage_failed(contract, manifest.load_id, error) from error
 
     def close(self) -> None:
         """Give its memory back; it may be used again."""
@@ -86,7 +86,10 @@ class Sealer:
 
     def _opened(self) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
-            self._connection = self._open.enter_context(open_memory(self._spill))
+            spill = self._spill or Path(
+                self._open.enter_context(TemporaryDirectory(prefix="dvina-seal-"))
+            )
+            self._connection = self._open.enter_context(open_memory(spill))
         return self._connection
 
 

@@ -35,6 +35,7 @@ _log = logging.getLogger(__name__)
 _MOST_AT_ONCE = 10_000
 _POLL_S, _LEAST_POLL_S = 0.05, 0.002
 _LOOK_S = 0.05
+_PLACES = 2  # one batch is landed, another judged
 _LOCK_S = 2.0  # for reading the position; else what was noted aside will do
 _LAST_S = 8.0  # for what was read, when the service stops
 _IDLE_S = 1.0
@@ -122,7 +123,7 @@ class Flow:
             self._read_at = time.time()
         if not reader.held:
             self._read_at = 0.0
-        if self._is_due(reader) and len(self._landing) < 2:
+        if self._is_due(reader) and len(self._landing) < _PLACES:
             self._hand_over(reader)
         self._look_after(reader)
         self.troubles = tuple(reader.troubles.values())
@@ -156,7 +157,7 @@ class Flow:
 
     def _until_due(self, reader: TopicReader) -> float:
         """Seconds to wait for messages at most, so that no batch waits longer than it should."""
-        if not reader.held:
+        if not reader.held or len(self._landing) >= _PLACES:
             return _POLL_S
         return min(max(self.stream.batch_age_s - age(self._read_at), _LEAST_POLL_S), _POLL_S)
 

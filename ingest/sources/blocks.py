@@ -5,6 +5,7 @@ import weakref
 
 import numpy as np
 
+_NONE = np.empty(0, np.uint8)
 _SPARE = 256 * 1024  # bytes: what is left of a text before a block is mostly less
 
 
@@ -15,16 +16,16 @@ class Room:
     """
 
     def __init__(self) -> None:
-        self._free: list[bytearray] = []
+        self._free: list[np.ndarray] = []
 
     def of(self, size: int) -> memoryview:
         """So many bytes, whatever stands in them."""
-        memory = self._free.pop() if self._free else bytearray()
+        memory = self._free.pop() if self._free else _NONE
         if len(memory) < size:
-            memory = bytearray(size + _SPARE)
-        view = np.frombuffer(memory, np.uint8)  # all that looks at the block holds it
+            memory = np.empty(size + _SPARE, np.uint8)
+        view = memory[:size]  # all that looks at the block holds it
         weakref.finalize(view, self._free.append, memory)
-        return view.data[:size]
+        return view.data
 
 
 def longer(
