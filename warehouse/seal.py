@@ -9,7 +9,7 @@ bytes of the source.
 import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,11 +30,8 @@ def seal(contract: Contract, folder: Path, manifest: Manifest) -> Manifest:
 
     Raises WarehouseError when the disk refuses.
     """
-    try:
-        with open_memory(folder) as connection:
-            return _seal(connection, contract, folder, manifest)
-    except (*STORAGE_ERRORS, OSError) as error:
-        raise _storage_failed(contract, manifest.load_id, error) from error
+    with closing(Sealer(folder)) as sealer:
+        return sealer.seal(contract, folder, manifest)
 
 
 class Sealer:

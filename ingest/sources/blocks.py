@@ -28,12 +28,9 @@ class Room:
         return view.data
 
 
-def longer(
-    rest: memoryview, stream: io.BufferedIOBase, size: int, room: Room | None = None
-) -> memoryview:
+def longer(rest: memoryview, stream: io.BufferedIOBase, size: int, room: Room) -> memoryview:
     """What is left of a text and up to ``size`` bytes that follow it, in one place."""
-    needed = len(rest) + size
-    text = room.of(needed) if room else np.empty(needed, np.uint8).data
+    text = room.of(len(rest) + size)
     text[: len(rest)] = rest
     end = len(rest)
     while end < len(text) and (count := stream.readinto(text[end:])):
